@@ -1,0 +1,161 @@
+"""``livegift check``: settings and surroundings, each with what to mend. It starts nothing and changes nothing.
+
+``faults`` alone is also asked before every command that starts something: a setting that can't work is one sentence
+at the start and not a surprise at three in the morning.
+"""
+
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+
+from livegift.config import Config
+from livegift.errors import CannotRun
+from livegift.ledger.embedded import DataLock, find_binary
+from livegift.ledger.engine_check import check_engine, plain_url
+
+DISK_BYTES_MIN = 1_000_000_000
+OPEN_FILES_MIN = 4_096
+
+_CHOICES = {
+    "appendfsync": ("everysec", "always"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+_RANGES = {
+    "port": (0, 65_535),
+    "admin_port": (0, 65_535),
+    "workers": (1, 256),
+    "partitions": (1, 1_024),
+    "batch_gifts_max": (1, 64),
+    "tick_ms": (0, 1_000),
+    "flush_pause_ms": (0, 1_000),
+    "gift_count_max": (1, 9_999),
+    "demo_coins": (0, 10**13 - 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the check: what was looked at, what was found, and what to do about it (None: nothing)."""
+
+    what: str
+    found: str
+    mend: str | None = None
+
+
+def faults(config: Config) -> Iterator[str]:
+    """Yield one sentence for each setting that can't work."""
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.name in _CHOICES and value not in _CHOICES[field.name]:
+            yield f"{field.name} is {value!r}; it must be {' or '.join(_CHOICES[field.name])}."
+        if isinstance(value, int) and not isinstance(value, bool):
+            low, high = _RANGES.get(field.name, (1, 10**13))
+            if not low <= value <= high:
+                yield f"{field.name} is {value}; it must be {low} to {high}."
+
+
+def insist(config: Config) -> None:
+    """Raise ``CannotRun`` with the first fault of the settings."""
+    for fault in faults(config):
+        raise CannotRun(fault)
+
+
+async def check(config: Config) -> list[Finding]:
+    """Look at everything a server needs and return what was found, in the order in which it would be needed."""
+    wrong = list(faults(config))
+    findings = [Finding("setting", fault, "correct it") for fault in wrong] or [Finding("settings", "make sense")]
+    findings += [_python(), _sqlite(), _open_files(), _pages(), _data(config), _secret(config)]
+    findings.append(await _engine(config))
+    if not wrong:
+        findings += [_port(config, "port"), _port(config, "admin_port")]
+    return findings
+
+
+def _python() -> Finding:
+    found = sys.version.split()[0]
+    return Finding("Python", found, None if sys.version_info >= (3, 11) else "install Python 3.11 or newer")
+
+
+def _sqlite() -> Finding:
+    new = sqlite3.sqlite_version_info >= (3, 37)
+    return Finding("SQLite", sqlite3.sqlite_version, None if new else "install a Python with SQLite 3.37 or newer")
+
+
+def _open_files() -> Finding:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = 0 <= hard < OPEN_FILES_MIN
+    mend = f"raise the limit of open files to {OPEN_FILES_MIN} or more (ulimit -Hn, LimitNOFILE=)" if few else None
+    return Finding("open files", f"{hard} a process; each viewer takes one", mend)
+
+
+def _pages() -> Finding:
+    if (files("livegift") / "web").is_dir():
+        return Finding("pages", "built")
+    return Finding("pages", "not built", "install livegift again (pip install .), which builds them")
+
+
+def _data(config: Config) -> Finding:
+    at = config.data.absolute()
+    existing = next(path for path in (at, *at.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding("data", f"{existing} can't be written", f"let this user write to {existing}, or choose --data")
+    free = shutil.disk_usage(existing).free
+    mend = "make room on the disk" if free < DISK_BYTES_MIN else None
+    return Finding(
+        "data", f"{at}, {free / 1e9:.1f} GB free, {'in use' if is_served(config.data) else 'not in use'}", mend
+    )
+
+
+def _secret(config: Config) -> Finding:
+    path = config.secret_path
+    if not path.exists():
+        return Finding("secret", f"{path} is made at the first start")
+    mode = path.stat().st_mode & 0o777
+    mend = f"chmod 600 {path}: whoever reads it can make tokens" if mode & 0o077 else None
+    return Finding("secret", f"{path}, mode {mode:04o}", mend)
+
+
+async def _engine(config: Config) -> Finding:
+    try:
+        if config.redis_url is None:
+            return Finding("Valkey", f"embedded, {find_binary()}")
+        await check_engine(config.redis_url, timeout_ms=config.redis_timeout_ms)
+    except CannotRun as error:
+        return Finding("Redis", str(error), "see the sentence before")
+    return Finding("Redis", f"{plain_url(config.redis_url)} answers, noeviction")
+
+
+def _port(config: Config, setting: str) -> Finding:
+    port = getattr(config, setting)
+    where = f"{config.host}:{port}"
+    try:
+        with socket.create_server(
+            (config.host, port), family=socket.AF_INET6 if ":" in config.host else socket.AF_INET
+        ):
+            return Finding(setting, f"{where} is free")
+    except OSError as error:
+        if is_served(config.data):
+            return Finding(setting, f"{where} is taken; a livegift is running on {config.data}")
+        flag = setting.replace("_", "-")
+        return Finding(
+            setting, f"{where}: {error.strerror}", f"stop what listens there or choose another with --{flag}"
+        )
+
+
+def is_served(data: Path) -> bool:
+    """Whether a livegift holds the lock of this data directory now."""
+    if not (data / "lock").exists():
+        return False
+    try:
+        with DataLock(data):
+            return False
+    except CannotRun:
+        return True

@@ -1,0 +1,341 @@
+"""The command line: reads the settings once, runs one thing, and answers with an exit code.
+
+0: done. 1: something was checked and is not right. 2: it can't run; one sentence on stderr says why.
+Flags win over ``LIVEGIFT_*`` variables, those over ``livegift.toml`` in the current directory; a name that is no
+setting is an error everywhere, because a typo that is ignored is found out when it costs something.
+"""
+
+import asyncio
+import difflib
+import http.client
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
+
+import orjson
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Env, Toml
+from rich.console import Console
+from rich.table import Table
+
+from livegift import __version__
+from livegift.check import check as look
+from livegift.check import insist, is_served
+from livegift.config import Config
+from livegift.errors import CannotRun
+from livegift.ledger.embedded import EmbeddedServer
+from livegift.supervisor.admin import Addresses
+from livegift.supervisor.child import cannot_run
+from livegift.supervisor.child import run as run_role
+from livegift.supervisor.record import read_record
+from livegift.supervisor.serve import listen
+from livegift.supervisor.serve import serve as run_server
+from livegift.telemetry import configure_logs
+
+SETTINGS_FILE = Path("livegift.toml")
+STATUS_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoConfig(Config):
+    """The settings of a demo: its own books, logins without a password, and a quiet terminal."""
+
+    data: Path = Path("livegift-demo")
+    """Directory of the demo's books; a second start goes on with them."""
+    demo: bool = True
+    """POST /v1/demo/login and the name picker; never for production."""
+    log_level: str = "warning"
+    """debug, info, warning or error; logs are JSON lines on stderr."""
+
+
+Flag = partial(Parameter, show_env_var=False)
+Settings = Annotated[Config, Parameter(name="*", group="Settings")]
+Data = Annotated[Path, Parameter(help="The data directory of the server.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", show_env_var=False, help="Print JSON for programs.")]
+
+app = App(
+    name="livegift",
+    help="The open, self-hosted gifting server for live streams.\n\n"
+    "Try it: `livegift demo`. Run it: `livegift serve`. Look after it: `status`, `check`, `audit`.",
+    help_epilogue="Settings: flags, else LIVEGIFT_* variables, else livegift.toml in the current directory.  \n"
+    "Exit codes: 0 done, 1 a check failed, 2 can't run.",
+    help_format="markdown",
+    version=__version__,
+    config=[Env("LIVEGIFT_", command=False), Toml(SETTINGS_FILE, use_commands_as_keys=False, allow_unknown=True)],
+    result_action="return_value",
+)
+
+
+@app.command
+def serve(config: Settings = Config()) -> int:  # noqa: B008 - frozen
+    """Serve: starts an embedded Valkey (unless `--redis-url`), the flusher and the edges, until Ctrl-C or SIGTERM.
+
+    Everything is kept in `--data`; one server a directory. Put a proxy with TLS in front of the public port and keep
+    the admin port to yourself.
+
+    Examples: `livegift serve` · `livegift serve --data /var/lib/livegift --workers 2` ·
+    `LIVEGIFT_REDIS_URL=rediss://… livegift serve`
+    """
+    insist(config)
+
+    def ready(at: Addresses) -> None:
+        print(f"livegift is ready at {at.url} (admin: {at.admin_url})", flush=True)
+
+    return asyncio.run(run_server(config, on_ready=ready))
+
+
+@app.command
+def demo(config: Annotated[DemoConfig, Parameter(name="*", group="Settings")] = DemoConfig()) -> int:
+    """Serve with two live rooms, a catalogue, and bots that gift; prints the links. Never for production.
+
+    The books are kept in `./livegift-demo`; delete the directory to begin anew.
+
+    Examples: `livegift demo` · `livegift demo --port 9000 --admin-port 0`
+    """
+    insist(config)
+    return asyncio.run(run_server(config, bots=True, on_ready=lambda at: print_links(config, at)))
+
+
+@app.command
+def flusher(config: Settings = Config()) -> int:  # noqa: B008
+    """Run one flusher alone, for systemd or Kubernetes: journal → book → rooms, and the inbox.
+
+    Needs `--redis-url`; `livegift serve` does all this by itself on one machine.
+
+    Example: `livegift flusher --redis-url redis://redis:6379 --data /var/lib/livegift`
+    """
+    insist(config)
+    need_engine(config)
+    return run_role("flusher", config)
+
+
+@app.command
+def edge(config: Settings = Config()) -> int:  # noqa: B008
+    """Run one edge alone, for systemd or Kubernetes: WebSockets, HTTP API and pages on `--port`.
+
+    Needs `--redis-url`; `livegift serve` does all this by itself on one machine.
+
+    Example: `livegift edge --redis-url redis://redis:6379 --data /var/lib/livegift --host 0.0.0.0`
+    """
+    insist(config)
+    need_engine(config)
+    with listen(config.host, config.port, setting="port") as listener:
+        return run_role("edge", config, listener=listener)
+
+
+@app.command
+def audit(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # noqa: B008
+    """Recompute every balance, stripe, total, chain and room from the book's rows, and compare with Redis.
+
+    Runs beside a server, whose Redis it finds by `--data`; without one it starts the embedded Valkey for itself.
+    Exits 1 at any disagreement.
+
+    Examples: `livegift audit` · `livegift audit --json --data /var/lib/livegift`
+    """
+    insist(config)
+    configure_logs("warning", "audit")
+    report = asyncio.run(audited(config))
+    wrong = bool(report["findings"]) or report["drift"] != 0
+    if as_json:
+        print_json(report)
+        return int(wrong)
+    table = Table("audited", "", title="Something is wrong" if wrong else "All agrees")
+    for name, value in report.items():
+        if name != "findings":
+            table.add_row(name, str(value))
+    Console().print(table)
+    for finding in report["findings"]:
+        print(finding if isinstance(finding, str) else orjson.dumps(finding).decode())
+    return int(wrong)
+
+
+@app.command
+def status(*, data: Data = Config().data, as_json: AsJson = False) -> int:  # noqa: B008
+    """Say whether the server of a data directory is ready, where it answers, and which processes it has.
+
+    Exits 1 if it is not ready or not running.
+
+    Examples: `livegift status` · `livegift status --json --data /var/lib/livegift`
+    """
+    state = running_state(data)
+    if as_json:
+        print_json(state)
+    elif state["url"] is None:
+        print(f"No livegift is running on {data}.")
+    else:
+        print(f"{'Ready' if state['ready'] else 'Not ready'} at {state['url']} (admin: {state['admin_url']})")
+        table = Table("role", "pid")
+        for process in state["processes"]:
+            table.add_row(process["role"], str(process["pid"]))
+        Console().print(table)
+    return int(not state["ready"])
+
+
+@app.command
+def token(
+    *,
+    user: Annotated[str, Flag(help="The user's id in your product.")],
+    name: Annotated[str | None, Flag(help="The name that the room sees; the id if it is left out.")] = None,
+    role: Annotated[Literal["viewer", "creator"], Flag(help="Only a creator may open rooms.")] = "viewer",
+    ttl: Annotated[int, Flag(help="Seconds until it ends.")] = Config().token_ttl_s,
+    data: Data = Config().data,  # noqa: B008
+) -> int:
+    """Print a token for a user of this deployment, signed with its secret, as your own backend would make it.
+
+    Examples: `livegift token --user 42 --name Mia` · `livegift token --user 7 --role creator --ttl 3600`
+    """
+    from livegift.edge.auth import load_secret, mint
+
+    if ttl < 1:
+        raise CannotRun(f"ttl is {ttl}; it must be at least 1 s.")
+    config = Config(data=data)
+    if not config.secret_path.exists():
+        raise CannotRun(f"There is no secret in {data}: start a server there once, or name its directory with --data.")
+    print(mint(load_secret(config.secret_path), user, name or user, role, ttl))
+    return 0
+
+
+@app.command
+def check(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # noqa: B008
+    """Look at the settings and at everything a server needs, and say what to mend. Changes nothing.
+
+    Exits 1 if something must be mended.
+
+    Examples: `livegift check` · `livegift check --data /var/lib/livegift --port 80`
+    """
+    findings = asyncio.run(look(config))
+    wrong = any(finding.mend for finding in findings)
+    if as_json:
+        print_json({"ok": not wrong, "findings": findings})
+        return int(wrong)
+    for finding in findings:
+        print(f"{'mend' if finding.mend else 'ok':<4} {finding.what}: {finding.found}")
+        if finding.mend:
+            print(f"     → {finding.mend}")
+    return int(wrong)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document on stdout."""
+    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_links(config: Config, at: Addresses) -> None:
+    """Print the demo's links, one a line, and open nothing."""
+    from livegift.domain.demo import DEMO_ROOMS
+    from livegift.edge.auth import load_secret, mint
+
+    creator = DEMO_ROOMS[0]
+    jwt = mint(
+        load_secret(config.secret_path), creator.creator_id, creator.creator_name, "creator", config.demo_token_ttl_s
+    )
+    links = [("viewer", f"{at.url}/r/{room.room_id}") for room in DEMO_ROOMS]
+    links += [
+        ("studio", f"{at.url}/studio#token={quote(jwt)}&room={creator.room_id}"),
+        ("admin", f"{at.admin_url}/status"),
+    ]
+    for what, link in links:
+        print(f"{what:<8}{link}")
+    print("Ctrl-C ends it.", flush=True)
+
+
+def need_engine(config: Config) -> None:
+    """Raise ``CannotRun`` where a process that runs alone was not told its Redis."""
+    if config.redis_url is None:
+        raise CannotRun("A process that runs alone needs --redis-url; `livegift serve` brings its own Valkey.")
+
+
+async def audited(config: Config) -> dict[str, Any]:
+    """Run the audit against the engine that belongs to the book; raises ``CannotRun``."""
+    from livegift.app import run_audit
+
+    if not config.book_path.exists():
+        raise CannotRun(f"There is no book in {config.data}; name its directory with --data.")
+    report: dict[str, Any]
+    if config.redis_url is not None:
+        report = await run_audit(config)
+    elif is_served(config.data):
+        record = read_record(config.data)
+        if record is None:
+            raise CannotRun(f"The livegift on {config.data} is starting or ending; try again in a moment.")
+        report = await run_audit(replace(config, redis_url=record.redis_url))
+    else:
+        valkey = EmbeddedServer(config.data, appendfsync=config.appendfsync)
+        try:
+            await valkey.start()
+            report = await run_audit(replace(config, redis_url=valkey.url))
+        finally:
+            await valkey.stop()
+    return report
+
+
+def running_state(data: Path) -> dict[str, Any]:
+    """Return what the server's /status says, or that none answers."""
+    record = read_record(data)
+    nothing: dict[str, Any] = {"ready": False, "url": None, "admin_url": None, "processes": []}
+    if record is None or not is_served(data):
+        return nothing
+    at = urlsplit(record.admin_url)
+    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=STATUS_TIMEOUT_S)
+    try:
+        connection.request("GET", "/status")
+        state: dict[str, Any] = orjson.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, orjson.JSONDecodeError):
+        return {**nothing, "url": record.url, "admin_url": record.admin_url}
+    finally:
+        connection.close()
+    return state
+
+
+def insist_on_names() -> None:
+    """Raise ``CannotRun`` for a variable or a key of the settings file that names no setting."""
+    known = {field.name for field in fields(Config)}
+    try:
+        with SETTINGS_FILE.open("rb") as file:
+            in_file = tomllib.load(file)
+    except FileNotFoundError:
+        in_file = {}
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise CannotRun(f"{SETTINGS_FILE} can't be read: {error}.") from error
+    for key in in_file:
+        if key.replace("-", "_") not in known:
+            raise CannotRun(f"{SETTINGS_FILE}: {key} is not a setting{_near(key.replace('-', '_'), known)}.")
+    for key in os.environ:
+        prefix, _, name = key.partition("LIVEGIFT_")
+        if not prefix and name and not name.startswith("TEST_") and name.lower() not in known:
+            near = _near(name, {known_name.upper() for known_name in known})
+            raise CannotRun(f"The variable {key} is not a setting{near}.")
+
+
+def _near(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}" if near else ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; the console's entry point."""
+    try:
+        insist_on_names()
+        code = app(
+            sys.argv[1:] if argv is None else list(argv), exit_on_error=False, print_error=False, help_on_error=False
+        )
+    except CycloptsError as error:
+        sys.stderr.write(f"livegift: {error} See livegift --help.\n")
+        return 2
+    except Exception as error:
+        reason = cannot_run(error)
+        if reason is None:
+            raise
+        sys.stderr.write(f"livegift: {reason}\n")
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

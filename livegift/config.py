@@ -1,0 +1,112 @@
+"""Every setting of a livegift process: one frozen dataclass, read once at the entry (``cli.py``).
+
+Flags win over ``LIVEGIFT_*`` variables, those over ``livegift.toml``. Units stand at the end of each name.
+docs/configuration.md names every field; a test compares the two.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings, each with a unit and a default that is right for one machine."""
+
+    data: Path = field(default=Path("livegift-data"))
+    """Directory of the book, the embedded Valkey's AOF, the secret and the lock."""
+    host: str = "127.0.0.1"
+    """Address of the public port. A proxy with TLS stands in front of it."""
+    port: int = 8000
+    """Public port: WebSocket, HTTP API and pages. 0 takes a free one."""
+    admin_port: int = 8001
+    """Port of /livez, /readyz, /status and /metrics, on the same host; 0 takes a free one."""
+    workers: int = 1
+    """Edge processes that share the public port."""
+    redis_url: str | None = None
+    """An external Redis or Valkey (at least 7, noeviction) instead of the embedded one."""
+    redis_prefix: str = "lg:"
+    """First part of every key, so that several deployments can share one engine."""
+    redis_timeout_ms: int = 2_000
+    """How long a call to Redis may take before its fate counts as unknown."""
+    appendfsync: str = "everysec"
+    """Of the embedded Valkey: `everysec` or `always`. The book's commit is the promise, the journal a bridge."""
+    partitions: int = 4
+    """P of a new book; the book remembers it."""
+    sql_timeout_ms: int = 2_000
+    """How long a read or write of the book waits for its lock before HTTP answers 503."""
+    flush_pause_ms: int = 2
+    """Pause between two commits, so that other writers of the SQLite book get their turn."""
+    flush_events_max: int = 2_000
+    """Most events of one partition in one transaction."""
+    journal_events_max: int = 200_000
+    """Unflushed events of a partition; beyond it sends get `busy`."""
+    hot_wallets_max: int = 100_000
+    """Hot wallets of a partition; beyond it idle ones go first, then `busy`."""
+    evict_interval_ms: int = 30_000
+    """How often the flusher looks for idle wallets."""
+    batch_gifts_max: int = 64
+    """Gifts of one gift.lua call, 1 to 64."""
+    send_queue_max: int = 4_096
+    """Gifts of an edge process waiting for one partition; beyond it `busy`."""
+    send_deadline_ms: int = 5_000
+    """How long an edge tries to place a gift (recovery included) before it answers `busy`."""
+    combo_window_ms: int = 5_000
+    """Longest time between two gifts of one combo."""
+    history_frames_max: int = 1_000
+    """Folds kept per room for those who reconnect."""
+    history_ms: int = 300_000
+    """Age of the oldest fold kept per room."""
+    top_max: int = 100
+    """Senders in a snapshot's ranking."""
+    room_closed_fold_ms: int = 3_600_000
+    """How long a closed room still folds gifts accepted before it closed, and is kept by the announcer."""
+    tick_ms: int = 40
+    """A busy room's frames are joined for this long."""
+    ping_ms: int = 25_000
+    """Interval of WebSocket pings."""
+    pong_ms: int = 8_000
+    """A connection without a pong for this long after a ping is closed."""
+    connect_ms: int = 5_000
+    """A connection without `connect` for this long is closed with 4408."""
+    frame_bytes_max: int = 65_536
+    """Largest incoming frame; beyond it 1009."""
+    viewer_buffer_bytes_max: int = 262_144
+    """Unsent bytes of one viewer before frames are skipped and a snapshot follows."""
+    send_burst: int = 20
+    """Sends that one sender may make at once."""
+    send_rate_per_s: int = 10
+    """Sends a second that one sender may sustain. A known id doesn't count."""
+    gift_count_max: int = 9_999
+    """Largest count of one send."""
+    demo: bool = False
+    """POST /v1/demo/login and the name picker; never for production."""
+    demo_coins: int = 100_000
+    """Promotional coins of a demo user."""
+    token_ttl_s: int = 900
+    """Lifetime of tokens made by `livegift token`."""
+    demo_token_ttl_s: int = 43_200
+    """Lifetime of demo tokens: an evening, since the name picker can't renew them."""
+    log_level: str = "info"
+    """debug, info, warning or error; logs are JSON lines on stderr."""
+
+    @property
+    def book_path(self) -> Path:
+        """The SQLite file."""
+        return self.data / "book.sqlite3"
+
+    @property
+    def secret_path(self) -> Path:
+        """The deployment's secret, 32 bytes in hex, mode 0600."""
+        return self.data / "secret.key"
+
+    def to_json(self) -> str:
+        """Return all settings as one JSON object, for a child process. May hold the password of ``redis_url``."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``to_json`` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "data": Path(values["data"])})

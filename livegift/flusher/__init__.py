@@ -1,0 +1,1 @@
+"""The flusher process: journal to book, book to rooms, inbox to wallets."""

@@ -1,0 +1,211 @@
+"""Journal -> one SQL transaction -> rooms -> trim, again and again.
+
+Group commit without a timer: the next batch is what has arrived while the previous one was committed, announced and
+trimmed (a short pause lets other writers of the book in). Nothing is announced that is not committed, nothing is
+trimmed that is not committed. A partition whose journal contradicts the book stops, loudly; the others go on.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from livegift.clock import monotonic_ms, now_ms
+from livegift.engine import Call, Client, Script, faults
+from livegift.errors import Fault
+from livegift.flusher.inbox import Inbox
+from livegift.ledger.journal import JournalReader
+from livegift.ledger.keys import LedgerKeys
+from livegift.ledger.recover import Recovery
+from livegift.rooms.announcer import Announcer
+from livegift.store.flush import Disagreement, JournalledMovement, Moved, PartitionBatch
+from livegift.store.flusher_book import FlusherBook
+
+WAIT_MS = 250
+CHECK_MS = 1_000
+RETRY_S = 0.05
+
+_trim = Script("livegift.ledger", "trim")
+
+log = structlog.get_logger(__name__)
+
+
+class Flusher:
+    """The main loop of the flusher process. Everything that touches a partition's mark happens in its one task."""
+
+    def __init__(
+        self,
+        client: Client,
+        keys: LedgerKeys,
+        book: FlusherBook,
+        announcer: Announcer,
+        inbox: Inbox,
+        reader: JournalReader,
+        *,
+        partitions: int,
+        journal_events_max: int,
+        flush_pause_ms: int,
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._book = book
+        self._announcer = announcer
+        self._reader = reader
+        self._partitions = partitions
+        self._flush_pause_s = flush_pause_ms / 1_000
+        self._inbox = inbox
+        self._recovery = Recovery(
+            client, keys, book, reader, self._drain, partitions=partitions, journal_events_max=journal_events_max
+        )
+        self._marks: dict[int, tuple[int, int]] = {}
+        self._announced: dict[int, int] = {}
+        self._noted_behind: set[str] = set()
+        self._check_at_ms = 0
+        self.caught_up_ms: dict[int, int] = {}
+        """Every gift up to these times (the engine's, by partition) has been announced."""
+        self.stopped: set[int] = set()
+        """Partitions whose journal contradicts the book; they answer `busy` once their journal is full."""
+        self.passes = 0
+        self.events = 0
+        self.flushes = 0
+        self.recoveries = 0
+        self.is_ready = False
+
+    def check_soon(self) -> None:
+        """Look at every partition's owner and epoch with the next pass."""
+        self._check_at_ms = 0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Flush until told to stop, then flush what is there and note what was announced."""
+        while not stopping.is_set():
+            try:
+                if monotonic_ms() >= self._check_at_ms:
+                    await self.recover_where_needed()
+                    self._check_at_ms = monotonic_ms() + CHECK_MS
+                if not await self.step():
+                    await self._reader.wait(self._active(), timeout_ms=WAIT_MS)
+                else:
+                    await asyncio.sleep(self._flush_pause_s)
+            except Fault as fault:
+                log.warning("flusher_waits", why=str(fault))
+                self.check_soon()
+                await asyncio.sleep(RETRY_S)
+        try:
+            while await self.step():
+                pass
+        except Fault as fault:
+            log.warning("flusher_stops_with_a_tail", why=str(fault))
+
+    def _active(self) -> dict[int, tuple[int, int]]:
+        return {p: mark for p, mark in self._marks.items() if p not in self.stopped}
+
+    # --- recovery ---
+
+    async def recover_where_needed(self) -> None:
+        """Recover each partition that needs it; raises ``CannotRun`` where nobody but an operator can help."""
+        recovered = 0
+        for p in range(self._partitions):
+            if p not in self.stopped and await self._recover(p):
+                recovered += 1
+        if recovered or not self._marks:
+            self.recoveries += recovered
+            await self._start_over()
+        self.is_ready = True
+
+    async def _recover(self, p: int) -> bool:
+        try:
+            return await self._recovery.recover(p)
+        except Disagreement as error:
+            self._stop_partition(error)
+            return False
+
+    async def _start_over(self) -> None:
+        for row in await self._book.partitions():
+            self._marks[row.partition] = (row.epoch, row.mark)
+            self._announced[row.partition] = row.announced
+        self._inbox.forget()
+        self._announcer.behind |= set(await self._book.rooms_unannounced())
+        await self._trim(self._marks)
+
+    async def _drain(self, batch: PartitionBatch) -> None:
+        try:
+            await self._book.flush([batch], announced={}, behind=[], now_ms=now_ms())
+        except Moved as moved:
+            log.info("drained_by_another", why=str(moved))
+
+    def _stop_partition(self, error: Disagreement) -> None:
+        self.stopped.add(error.partition)
+        log.error("partition_stopped", p=error.partition, why=str(error))
+
+    # --- one pass ---
+
+    async def step(self) -> bool:
+        """Flush, announce and trim what is there; tells whether there was anything."""
+        tails = await self._reader.read(self._active())
+        for p, tail in tails.items():
+            if tail.missing:
+                await self._look_again(p)
+        batches = [
+            PartitionBatch(p, self._marks[p][0], self._marks[p][1], tail.events)
+            for p, tail in tails.items()
+            if tail.events
+        ]
+        if batches and not await self._flush(batches):
+            return True
+        self.caught_up_ms |= {p: tail.read_ms for p, tail in tails.items() if tail.whole}
+        self.passes += 1
+        return bool(batches)
+
+    async def _look_again(self, p: int) -> None:
+        row = await self._book.partition(p)
+        if (row.epoch, row.mark) == self._marks[p]:
+            self.check_soon()
+        self._marks[p] = (row.epoch, row.mark)
+
+    async def _flush(self, batches: Sequence[PartitionBatch]) -> bool:
+        behind = sorted(self._announcer.behind - self._noted_behind)
+        try:
+            settled = await self._book.flush(batches, announced=self._announced, behind=behind, now_ms=now_ms())
+        except Moved as moved:
+            log.info("flushed_by_another", why=str(moved))
+            for batch in batches:
+                await self._look_again(batch.partition)
+            return False
+        except Disagreement as error:
+            self._stop_partition(error)
+            return False
+        self._noted_behind |= set(behind)
+        self.flushes += 1
+        self.events += sum(len(batch.events) for batch in batches)
+        for batch in batches:
+            self._marks[batch.partition] = (batch.epoch, batch.mark)
+        await self._announcer.announce(settled)
+        for batch in batches:
+            self._announced[batch.partition] = batch.mark
+        await self._trim({batch.partition: (batch.epoch, batch.mark) for batch in batches})
+        await self._tell_wallets(batches)
+        return True
+
+    async def _trim(self, marks: dict[int, tuple[int, int]]) -> None:
+        calls: list[Call] = [
+            ([self._keys.meta(p), self._keys.journal(p)], [epoch, mark, self._keys.marks_channel, p])
+            for p, (epoch, mark) in marks.items()
+        ]
+        for reply in await _trim.run_many(self._client, calls):
+            if isinstance(reply, Exception):
+                raise reply
+
+    async def _tell_wallets(self, batches: Sequence[PartitionBatch]) -> None:
+        moves = [event for batch in batches for event in batch.events if isinstance(event, JournalledMovement)]
+        if not moves:
+            return
+        async with faults(), self._client.pipeline(transaction=False) as pipe:
+            for move in moves:
+                pipe.publish(self._keys.wallets_channel, f"{move.balance} {move.entry.kind} {move.entry.user_id}")
+            await pipe.execute()
+
+    async def caught_up(self, room_ids: list[str]) -> None:
+        """Note in the book that these rooms lack nothing any more."""
+        await self._book.caught_up(room_ids)
+        self._noted_behind -= set(room_ids)
+

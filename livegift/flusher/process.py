@@ -1,0 +1,122 @@
+"""Putting the flusher process together from a config, and running it until it is told to stop."""
+
+import asyncio
+from collections.abc import Callable
+
+from livegift.clock import now_ms
+from livegift.config import Config
+from livegift.engine import connect
+from livegift.flusher.flusher import Flusher
+from livegift.flusher.inbox import Inbox
+from livegift.flusher.janitor import Janitor
+from livegift.flusher.keeper import Keeper
+from livegift.ledger.journal import JournalReader
+from livegift.ledger.keys import LedgerKeys
+from livegift.ledger.loader import Loader
+from livegift.rooms.announcer import Announcer
+from livegift.rooms.keys import RoomKeys
+from livegift.store.book import Book
+from livegift.store.flusher_book import FlusherBook
+from livegift.store.migrate import prepare_book
+
+REPORT_S = 0.25
+
+
+class FlusherParts:
+    """Everything the flusher process is made of, connected; ``close`` lets go of engine and book."""
+
+    def __init__(self, config: Config, secret: bytes, *, incarnation: int, partitions: int) -> None:
+        assert config.redis_url is not None
+        client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
+        book = FlusherBook(config.book_path, timeout_ms=config.sql_timeout_ms)
+        people = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+        keys = LedgerKeys(config.redis_prefix, incarnation)
+        self._client, self._book, self._people = client, book, people
+        self.announcer = Announcer(
+            client,
+            RoomKeys(config.redis_prefix, incarnation),
+            book,
+            secret=secret,
+            incarnation=incarnation,
+            combo_window_ms=config.combo_window_ms,
+            history_frames_max=config.history_frames_max,
+        )
+        loader = Loader(client, keys, people.read_cold, hot_wallets_max=config.hot_wallets_max)
+        self.inbox = Inbox(client, keys, book, loader)
+        self.flusher = Flusher(
+            client,
+            keys,
+            book,
+            self.announcer,
+            self.inbox,
+            JournalReader(client, keys, events_max=config.flush_events_max),
+            partitions=partitions,
+            journal_events_max=config.journal_events_max,
+            flush_pause_ms=config.flush_pause_ms,
+        )
+        self.janitor = Janitor(client, keys, partitions=partitions, hot_wallets_max=config.hot_wallets_max)
+        self.keeper = Keeper(
+            client,
+            keys,
+            book,
+            self.flusher,
+            self.announcer,
+            self.inbox,
+            self.janitor,
+            room_closed_fold_ms=config.room_closed_fold_ms,
+            evict_interval_ms=config.evict_interval_ms,
+        )
+
+    async def close(self) -> None:
+        """Close the connections to engine and book."""
+        await self._client.aclose()
+        await self._book.close()
+        await self._people.close()
+
+
+async def flush_until(
+    config: Config, secret: bytes, stopping: asyncio.Event, report: Callable[[bool, dict[str, float]], None]
+) -> None:
+    """Run the flusher until told to stop; raises ``CannotRun`` where only an operator can help."""
+    prepare_book(
+        config.book_path,
+        partitions=config.partitions,
+        now_ms=now_ms(),
+        demo=config.demo,
+        timeout_ms=config.sql_timeout_ms,
+    )
+    book = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+    facts = await book.facts()
+    await book.close()
+    parts = FlusherParts(config, secret, incarnation=facts.incarnation, partitions=facts.partitions)
+    try:
+        await _serve(parts, stopping, report)
+    finally:
+        await parts.close()
+
+
+async def _serve(
+    parts: FlusherParts, stopping: asyncio.Event, report: Callable[[bool, dict[str, float]], None]
+) -> None:
+    async def report_on() -> None:
+        while True:
+            report(parts.flusher.is_ready, _metrics(parts))
+            await asyncio.sleep(REPORT_S)
+
+    async with asyncio.TaskGroup() as tasks:
+        beside = [tasks.create_task(report_on()), tasks.create_task(parts.keeper.run())]
+        await parts.flusher.run(stopping)
+        for task in beside:
+            task.cancel()
+
+
+def _metrics(parts: FlusherParts) -> dict[str, float]:
+    flusher = parts.flusher
+    return {
+        "flushed_events_total": flusher.events,
+        "flushes_total": flusher.flushes,
+        "recoveries_total": flusher.recoveries,
+        "partitions_stopped": len(flusher.stopped),
+        "rooms_behind": len(parts.announcer.behind),
+        "wallets_evicted_total": parts.keeper.evicted,
+    }

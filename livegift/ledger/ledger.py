@@ -1,0 +1,94 @@
+"""The ledger as an edge uses it: charge a gift, read a balance, hear of marks."""
+
+import asyncio
+
+import structlog
+
+from livegift.domain.identity import partition_of
+from livegift.engine import Client, faults
+from livegift.errors import Fault
+from livegift.ledger.batcher import Batcher
+from livegift.ledger.charge import Charge
+from livegift.ledger.keys import LedgerKeys
+from livegift.ledger.loader import Loader, ReadCold
+from livegift.ledger.view import read_view
+
+NUDGE_INTERVAL_S = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+class Ledger:
+    """All partitions, behind one batcher each. ``run`` serves until cancelled."""
+
+    def __init__(
+        self,
+        client: Client,
+        keys: LedgerKeys,
+        partitions: int,
+        read_cold: ReadCold,
+        *,
+        batch_max: int,
+        queue_max: int,
+        hot_wallets_max: int,
+    ) -> None:
+        self.partitions = partitions
+        self._client = client
+        self._keys = keys
+        self._read_cold = read_cold
+        self._nudged = asyncio.Event()
+        loader = Loader(client, keys, read_cold, hot_wallets_max=hot_wallets_max)
+        self.batchers = [
+            Batcher(
+                p,
+                client,
+                keys,
+                loader,
+                batch_max=batch_max,
+                queue_max=queue_max,
+                needs_recovery=self._nudged.set,
+            )
+            for p in range(partitions)
+        ]
+
+    async def run(self) -> None:
+        """Serve all partitions until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._pass_nudges_on())
+            for batcher in self.batchers:
+                tasks.create_task(batcher.run())
+
+    def submit(self, charge: Charge) -> int:
+        """Queue a gift with its sender's partition, which is returned."""
+        p = partition_of(charge.sender_id, self.partitions)
+        self.batchers[p].submit(charge)
+        return p
+
+    async def balance(self, user_id: str) -> int:
+        """Return a wallet's coins: the hot figure, else the book's. Raises ``Unavailable``."""
+        p = partition_of(user_id, self.partitions)
+        view = await read_view(self._client, self._keys, p)
+        if view is not None:
+            async with faults():
+                coins = await self._client.hget(self._keys.wallet(p, view.generation, user_id), "coins")
+            if coins is not None:
+                return int(coins)
+        wallets, _ = await self._read_cold([user_id], [], 0)
+        return wallets[0].coins
+
+    async def nudge(self) -> None:
+        """Tell the flusher that inbox, rooms or partitions have news; it would look by itself a little later."""
+        try:
+            async with faults():
+                await self._client.publish(self._keys.hints_channel, b"")
+        except Fault as fault:
+            log.debug("hint_lost", why=str(fault))
+
+    async def _pass_nudges_on(self) -> None:
+        while True:
+            await self._nudged.wait()
+            self._nudged.clear()
+            await self.nudge()
+            await asyncio.sleep(NUDGE_INTERVAL_S)
+
+

@@ -1,0 +1,123 @@
+"""Recover = close -> drain -> open: the one path by which a partition starts, and starts again.
+
+Needed when the engine holds no meta for it, another owner's (restarted, promoted, failed back), another epoch than
+the book, or a closed one. *Close* makes it answer ``busy`` and tells what stands there; *drain* flushes the journal's
+tail if it continues the book; then the new epoch is committed to the book by a compare-and-set, so of two recoveries
+one looks again; *open* writes meta anew and does nothing unless its epoch is above the one it finds and the owner is
+the one that close saw. A book older than the journal is refused: it was restored from a backup.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from livegift.clock import now_ms
+from livegift.engine import Client, Script
+from livegift.errors import Busy, CannotRun
+from livegift.ledger.journal import JournalReader
+from livegift.ledger.keys import LAYOUT, LedgerKeys
+from livegift.store.flush import PartitionBatch
+from livegift.store.flusher_book import FlusherBook, PartitionRow
+
+TRIES_MAX = 10
+
+_close = Script("livegift.ledger", "close")
+_open = Script("livegift.ledger", "open")
+
+log = structlog.get_logger(__name__)
+
+
+class BookOlder(CannotRun):
+    """The journal knows of events that the book has lost."""
+
+    def __init__(self, p: int, row: PartitionRow, found: tuple[int, int]) -> None:
+        super().__init__(
+            f"the book is older than its journal: partition {p} stands at epoch {row.epoch}, mark {row.mark} in the "
+            f"book, the engine at epoch {found[0]}, seq {found[1]}; restore the newest book instead of this backup"
+        )
+
+
+class Recovery:
+    """Recovers partitions of one deployment."""
+
+    def __init__(
+        self,
+        client: Client,
+        keys: LedgerKeys,
+        book: FlusherBook,
+        reader: JournalReader,
+        drain: Callable[[PartitionBatch], Awaitable[None]],
+        *,
+        partitions: int,
+        journal_events_max: int,
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._book = book
+        self._reader = reader
+        self._drain_batch = drain
+        self._partitions = partitions
+        self._journal_events_max = journal_events_max
+
+    async def recover(self, p: int) -> bool:
+        """Recover a partition if it needs it; tells whether it did.
+
+        Raises ``BookOlder`` or ``CannotRun`` (another layout or P), ``Busy`` if others keep changing it,
+        ``Unavailable``.
+        """
+        for _ in range(TRIES_MAX):
+            row = await self._book.partition(p)
+            tag, *rest = await _close.run(self._client, [self._keys.meta(p)], [row.epoch, "0"])
+            if tag == b"healthy":
+                return False
+            owner, flat = rest[0].decode(), rest[1]
+            meta = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
+            self._check(p, row, meta)
+            row = await self._drain(row, meta)
+            begun = await self._book.begin_epoch(row, epoch=max(row.epoch + 1, now_ms() // 1_000))
+            if begun is not None and await self._open(begun, owner):
+                log.info("partition_recovered", p=p, epoch=begun.epoch, mark=begun.mark, generation=begun.generation)
+                return True
+        raise Busy(f"partition {p} was recovered by others {TRIES_MAX} times in a row")
+
+    def _check(self, p: int, row: PartitionRow, meta: dict[str, str]) -> None:
+        if not meta:
+            return
+        if meta.get("layout") != LAYOUT:
+            raise CannotRun(f"the engine holds layout {meta.get('layout')} of partition {p}, this livegift knows {LAYOUT}")
+        if int(meta["partitions"]) != self._partitions:
+            raise CannotRun(f"the engine holds {meta['partitions']} partitions, the book has {self._partitions}")
+        if int(meta["epoch"]) > row.epoch:
+            raise BookOlder(p, row, (int(meta["epoch"]), int(meta["seq"])))
+
+    async def _drain(self, row: PartitionRow, meta: dict[str, str]) -> PartitionRow:
+        p = row.partition
+        while True:
+            if meta and int(meta["epoch"]) < row.epoch:
+                return row
+            tail = (await self._reader.read({p: (row.epoch, row.mark)}))[p]
+            if tail.missing:
+                last = await self._reader.last(p)
+                if last is not None and last > (row.epoch, row.mark):
+                    raise BookOlder(p, row, last)
+                return row
+            if tail.events:
+                await self._drain_batch(PartitionBatch(p, row.epoch, row.mark, tail.events))
+                row = await self._book.partition(p)
+            if tail.whole:
+                return row
+
+    async def _open(self, row: PartitionRow, owner: str) -> bool:
+        p = row.partition
+        reply: list[Any] = await _open.run(
+            self._client,
+            [self._keys.meta(p), self._keys.journal(p)],
+            [
+                *(LAYOUT, self._partitions, row.epoch, row.generation, row.mark, row.inbox_done, row.clock_ms),
+                *(self._journal_events_max, owner, row.chain.hex()),
+            ],
+        )
+        if reply[0] != b"opened":
+            log.info("partition_not_opened", p=p, epoch=row.epoch, why=reply[0].decode())
+        return bool(reply[0] == b"opened")

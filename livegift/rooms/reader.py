@@ -1,0 +1,112 @@
+"""Reading a room: its state at one offset, its history, its position, its viewers."""
+
+from typing import Any
+
+import msgspec
+
+from livegift.clock import now_ms
+from livegift.engine import Client, faults
+from livegift.rooms.keys import RoomKeys
+from livegift.wire.folds import ComboFact, Fold, RoomView, parse_fold
+from livegift.wire.messages import OpenCombo, TopSender, Totals
+
+VIEWERS_BELIEVED_MS = 10_000
+"""A worker that has not spoken for this long counts no viewers."""
+
+
+class RoomReader:
+    """Reads rooms for hubs and pages; raises ``Unavailable`` when the engine does not answer."""
+
+    def __init__(self, client: Client, keys: RoomKeys, *, top_max: int) -> None:
+        self._client = client
+        self._keys = keys
+        self._top_max = top_max
+
+    def channel(self, room_id: str) -> str:
+        """Return the channel whose messages are folds."""
+        return self._keys.channel(room_id)
+
+    async def view(self, room_id: str) -> RoomView | None:
+        """Return the room at one offset, or None if it has no state yet."""
+        state_key, top_key, names_key, _, combos_key, _, _ = self._keys.all(room_id)
+        async with faults(), self._client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(state_key)
+            # Twice the ranking: of those level with the last one, who came first stays.
+            pipe.zrevrange(top_key, 0, 2 * self._top_max - 1, withscores=True, score_cast_func=_whole)
+            pipe.hvals(combos_key)
+            pipe.hgetall(names_key)
+            state, top, combos, names = await pipe.execute()
+        if not state:
+            return None
+        return RoomView(
+            epoch=state[b"epoch"].decode(),
+            offset=int(state[b"offset"]),
+            closed=b"closed" in state,
+            feeding=state.get(b"feeding") == b"1",
+            totals=Totals(int(state[b"coins"]), int(state[b"gifts"]), int(state[b"senders"])),
+            top=_ranking(top, names)[: self._top_max],
+            combos=[_combo(text) for text in combos],
+        )
+
+    async def since(self, room_id: str, epoch: str, offset: int) -> list[Fold] | None:
+        """Return the folds that hold every event after ``offset``, in order; None if they can't be had."""
+        state_key, *_, frames_key = self._keys.all(room_id)
+        async with faults(), self._client.pipeline(transaction=True) as pipe:
+            pipe.hmget(state_key, ["epoch", "offset"])
+            pipe.xrange(frames_key, min=f"{epoch}-{offset + 1}" if epoch.isdigit() else "-")
+            (found_epoch, found_offset), entries = await pipe.execute()
+        if found_epoch is None or found_epoch.decode() != epoch or int(found_offset) < offset:
+            return None
+        folds = [parse_fold(fields[b"d"]) for _, fields in entries]
+        if offset == int(found_offset):
+            return []
+        if not folds or folds[0].events[0].offset > offset + 1:
+            return None
+        return folds
+
+    async def positions(self, room_ids: list[str]) -> dict[str, tuple[str, int]]:
+        """Return (epoch, offset) of the rooms that have state, in one round trip."""
+        async with faults(), self._client.pipeline(transaction=False) as pipe:
+            for room_id in room_ids:
+                pipe.hmget(self._keys.all(room_id)[0], ["epoch", "offset"])
+            found = await pipe.execute()
+        return {
+            room_id: (epoch.decode(), int(offset))
+            for room_id, (epoch, offset) in zip(room_ids, found, strict=True)
+            if epoch is not None
+        }
+
+    async def count_viewers(self, room_id: str, worker: str, viewers: int) -> None:
+        """Say how many viewers this worker has in the room."""
+        async with faults():
+            if viewers:
+                await self._client.hset(self._keys.viewers(room_id), worker, f"{viewers} {now_ms()}")
+            else:
+                await self._client.hdel(self._keys.viewers(room_id), worker)
+
+    async def viewers(self, room_id: str) -> int:
+        """Return the viewers of all workers that have spoken lately."""
+        async with faults():
+                found = await self._client.hvals(self._keys.viewers(room_id))
+        oldest = now_ms() - VIEWERS_BELIEVED_MS
+        pairs = [tuple(map(int, value.split())) for value in found]
+        return sum(viewers for viewers, said_ms in pairs if said_ms >= oldest)
+
+
+def _whole(score: Any) -> int:
+    return int(float(score))
+
+
+def _ranking(top: list[tuple[bytes, int]], names: dict[bytes, bytes]) -> list[TopSender]:
+    lines = []
+    for sender, coins in top:
+        first, _, name = names.get(sender, b"0 ").partition(b" ")
+        lines.append((-coins, int(first), TopSender(sender.decode(), name.decode(), coins)))
+    lines.sort(key=lambda line: line[:2])
+    return [line[2] for line in lines]
+
+
+def _combo(text: bytes) -> OpenCombo:
+    combo_id, total, coins, _, _, fact_json = text.split(b" ", 5)
+    fact = msgspec.json.decode(fact_json, type=ComboFact)
+    return OpenCombo(combo_id.decode(), fact.sender, fact.receiver, fact.gift, int(total), int(coins))

@@ -1,0 +1,52 @@
+"""The road of one gift through the real ledger, book, flusher and rooms."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from livegift.gifting import Receipt
+from livegift.wire.messages import GiftEvent
+from tests.world import Heard, World, send, until
+
+
+@pytest.fixture
+async def world(valkey: str, tmp_path: Path) -> AsyncIterator[World]:
+    world = World(valkey, tmp_path)
+    async with world.flushing(), world.edge.running():
+        yield world
+    await world.close()
+
+
+async def test_a_gift_is_accepted_settled_and_announced_once(world: World) -> None:
+    ann, room, heard = await world.person("Ann", 100), await world.room(), Heard()
+    receipt = await world.edge.gifting.send_gift(send(ann, room, count=3), heard)
+    assert isinstance(receipt, Receipt), receipt
+    assert (receipt.balance, receipt.replayed) == (97, False)
+    await heard.wait_settled(1)
+    assert heard.settled_ids == [(receipt.gift_event_id, receipt.event_id)]
+
+    async def announced() -> bool:
+        view = await world.reader.view(room.id)
+        return view is not None and view.totals.coins == 3
+
+    await until(announced)
+    view = await world.reader.view(room.id)
+    assert view is not None
+    assert (view.totals.gifts, view.totals.senders, view.top[0].name, view.top[0].coins_total) == (3, 1, "Ann", 3)
+    folds = await world.reader.since(room.id, view.epoch, 0)
+    assert folds is not None
+    gifts = [event for fold in folds for event in fold.events if isinstance(event, GiftEvent)]
+    assert [gift.event_id for gift in gifts] == [receipt.event_id]
+    assert gifts[0].combo is not None
+    assert gifts[0].combo.total == 3
+
+
+async def test_one_id_a_thousand_times_is_one_debit_and_one_receipt(world: World) -> None:
+    ann, room, heard = await world.person("Ann", 100), await world.room(), Heard()
+    one = send(ann, room)
+    receipts = await asyncio.gather(*[world.edge.gifting.send_gift(one, heard) for _ in range(1000)])
+    assert {(r.event_id, r.balance) for r in receipts if isinstance(r, Receipt)} == {(receipts[0].event_id, 99)}
+    assert sum(not r.replayed for r in receipts if isinstance(r, Receipt)) == 1
+    assert await world.edge.gifting.balance(ann.id) == 99

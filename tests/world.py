@@ -1,0 +1,174 @@
+"""A small world for tests below the edge: a real Valkey, a real book, and the flusher's and the edge's real parts.
+
+Each world has a prefix of its own, so worlds share one engine without meeting.
+"""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from uuid_utils import uuid7
+
+from livegift.clock import monotonic_ms, now_ms
+from livegift.config import Config
+from livegift.domain.identity import partition_of
+from livegift.domain.people import InboxEntry, RoomRow, User
+from livegift.domain.refusal import Refusal
+from livegift.engine import Client, connect
+from livegift.flusher.process import FlusherParts
+from livegift.gifting import Gifting, Receipt, SendGift
+from livegift.ledger.keys import LedgerKeys
+from livegift.ledger.ledger import Ledger
+from livegift.ledger.news import News
+from livegift.rooms.keys import RoomKeys
+from livegift.rooms.reader import RoomReader
+from livegift.store.book import Book
+from livegift.store.directory import Directory
+from livegift.store.migrate import prepare_book
+
+SECRET = b"s" * 32
+_numbers = itertools.count()
+
+
+class Heard:
+    """A listener that remembers what it was told, and can be waited on."""
+
+    def __init__(self) -> None:
+        self.settled_ids: list[tuple[str, str]] = []
+        self.again: list[Receipt] = []
+        self.failures: list[tuple[str, Refusal]] = []
+        self.news = asyncio.Event()
+
+    def settled(self, gifts: list[tuple[str, str]]) -> None:
+        self.settled_ids += gifts
+        self.news.set()
+
+    def accepted_again(self, receipt: Receipt) -> None:
+        self.again.append(receipt)
+        self.news.set()
+
+    def failed(self, gift_event_id: str, refusal: Refusal) -> None:
+        self.failures.append((gift_event_id, refusal))
+        self.news.set()
+
+    async def wait_settled(self, count: int, *, timeout_s: float = 10) -> None:
+        async with asyncio.timeout(timeout_s):
+            while len(self.settled_ids) < count:
+                self.news.clear()
+                await self.news.wait()
+
+
+class Edge:
+    """The ledger and gifting of one edge process, without its sockets."""
+
+    def __init__(self, world: "World") -> None:
+        config = world.config
+        self.client = connect(world.url, timeout_ms=config.redis_timeout_ms)
+        self.book = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+        self.ledger = Ledger(
+            self.client,
+            world.keys,
+            config.partitions,
+            self.book.read_cold,
+            batch_max=config.batch_gifts_max,
+            queue_max=config.send_queue_max,
+            hot_wallets_max=config.hot_wallets_max,
+        )
+        self.directory = Directory(self.book)
+        self.gifting = Gifting(config, self.ledger, self.book, self.directory, secret=SECRET, incarnation=1)
+        self.news = News(
+            self.client, world.keys, config.partitions, self.gifting.on_mark, self.gifting.wallet_moved
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Edge"]:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(part.run()) for part in (self.ledger, self.gifting, self.news)]
+            try:
+                yield self
+            finally:
+                for task in running:
+                    task.cancel()
+        await self.client.aclose()
+        await self.book.close()
+
+
+class World:
+    """One deployment. ``flusher`` runs only inside ``flushing()`` or by single steps."""
+
+    def __init__(self, url: str, path: Path, **settings: object) -> None:
+        self.url = url
+        prefix = f"w{os.getpid()}-{next(_numbers)}:"
+        self.config = Config(data=path, redis_url=url, redis_prefix=prefix, **settings)  # type: ignore[arg-type]
+        prepare_book(
+            self.config.book_path, partitions=self.config.partitions, now_ms=now_ms(), demo=True, timeout_ms=2_000
+        )
+        self.keys = LedgerKeys(prefix, 1)
+        self.room_keys = RoomKeys(prefix, 1)
+        self.client: Client = connect(url, timeout_ms=2_000)
+        self.parts = FlusherParts(self.config, SECRET, incarnation=1, partitions=self.config.partitions)
+        self.reader = RoomReader(self.client, self.room_keys, top_max=100)
+        self.edge = Edge(self)
+
+    @asynccontextmanager
+    async def flushing(self) -> AsyncIterator[None]:
+        """Run the flusher process' parts beside the test; stops them cleanly."""
+        stopping = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            keeper = tasks.create_task(self.parts.keeper.run())
+            flusher = tasks.create_task(self.parts.flusher.run(stopping))
+            try:
+                await until(lambda: self.parts.flusher.is_ready)
+                yield
+            finally:
+                stopping.set()
+                await flusher
+                keeper.cancel()
+
+    async def person(self, name: str, coins: int = 0) -> User:
+        """Return a new viewer whose coins can be spent; needs the flusher running."""
+        user = await self.edge.book.create_user(name, "viewer", now_ms())
+        if coins:
+            entry = await self.edge.book.grant(user.id, coins, now_ms=now_ms())
+            await self.edge.gifting.nudge()
+            await self.edge.gifting.wait_granted(entry, timeout_ms=5_000)
+        return user
+
+    async def room(self, title: str = "room") -> RoomRow:
+        """Return a new room of a new creator."""
+        creator = await self.edge.book.create_user("Creator", "creator", now_ms())
+        return await self.edge.book.create_room(title, creator.id, now_ms())
+
+    async def close(self) -> None:
+        async with connect(self.url, timeout_ms=2_000) as client:
+            keys = [key async for key in client.scan_iter(match=self.config.redis_prefix + "*", count=1_000)]
+            if keys:
+                await client.unlink(*keys)
+        await self.client.aclose()
+        await self.parts.close()
+
+
+def send(user: User, room: RoomRow, gift: str = "rose", *, price: int = 1, count: int = 1, **more: object) -> SendGift:
+    """Return a send of that user with a new id, unless ``gift_event_id`` is given."""
+    fields: dict[str, object] = {"to": None, "message": None, "anonymous": False, "gift_event_id": str(uuid7())}
+    fields |= more
+    return SendGift(user.id, user.name, room.id, gift=gift, price_coins=price, count=count, **fields)  # type: ignore[arg-type]
+
+
+async def until(condition: object, *, timeout_s: float = 10) -> None:
+    """Return once ``condition()`` (which may be a coroutine function) holds; fails after that time."""
+    deadline = monotonic_ms() + timeout_s * 1_000
+    while True:
+        held = condition()  # type: ignore[operator]
+        if asyncio.iscoroutine(held):
+            held = await held
+        if held:
+            return
+        assert monotonic_ms() < deadline, f"did not hold within {timeout_s} s"
+        await asyncio.sleep(0.005)
+
+
+__all__ = ["SECRET", "Edge", "Heard", "InboxEntry", "World", "partition_of", "send", "until"]

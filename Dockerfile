@@ -10,7 +10,7 @@ RUN PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
  && /opt/livegift/bin/pip install -c constraints.txt /wheels/*.whl
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --home-dir /data --no-create-home livegift \
+RUN useradd --system --user-group --uid 10001 --home-dir /data --no-create-home livegift \
  && install -d -o livegift -g livegift -m 0700 /data
 COPY --from=build /opt/livegift /opt/livegift
 USER livegift

@@ -4,11 +4,13 @@
 at the start and not a surprise at three in the morning.
 """
 
+import difflib
 import os
 import shutil
 import socket
 import sqlite3
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib.resources import files
@@ -16,9 +18,12 @@ from pathlib import Path
 
 from livegift.config import Config
 from livegift.errors import CannotRun
-from livegift.ledger.embedded import DataLock, find_binary
+from livegift.ledger.data_lock import is_served
+from livegift.ledger.embedded import find_binary
 from livegift.ledger.engine_check import check_engine, plain_url
 
+SETTINGS_FILE = Path("livegift.toml")
+"""Looked for in the current directory; what it says applies to every command."""
 DISK_BYTES_MIN = 1_000_000_000
 OPEN_FILES_MIN = 4_096
 
@@ -64,6 +69,31 @@ def insist(config: Config) -> None:
     """Raise ``CannotRun`` with the first fault of the settings."""
     for fault in faults(config):
         raise CannotRun(fault)
+
+
+def insist_on_names() -> None:
+    """Raise ``CannotRun`` for a variable or a key of the settings file that names no setting."""
+    known = {field.name for field in fields(Config)}
+    try:
+        with SETTINGS_FILE.open("rb") as file:
+            in_file = tomllib.load(file)
+    except FileNotFoundError:
+        in_file = {}
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise CannotRun(f"{SETTINGS_FILE} can't be read: {error}.") from error
+    for key in in_file:
+        if key.replace("-", "_") not in known:
+            raise CannotRun(f"{SETTINGS_FILE}: {key} is not a setting{_near(key.replace('-', '_'), known)}.")
+    for key in os.environ:
+        prefix, _, name = key.partition("LIVEGIFT_")
+        if not prefix and name and not name.startswith("TEST_") and name.lower() not in known:
+            near = _near(name, {known_name.upper() for known_name in known})
+            raise CannotRun(f"The variable {key} is not a setting{near}.")
+
+
+def _near(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}" if near else ""
 
 
 async def check(config: Config) -> list[Finding]:
@@ -148,14 +178,3 @@ def _port(config: Config, setting: str) -> Finding:
         return Finding(
             setting, f"{where}: {error.strerror}", f"stop what listens there or choose another with --{flag}"
         )
-
-
-def is_served(data: Path) -> bool:
-    """Whether a livegift holds the lock of this data directory now."""
-    if not (data / "lock").exists():
-        return False
-    try:
-        with DataLock(data):
-            return False
-    except CannotRun:
-        return True

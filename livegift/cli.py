@@ -6,17 +6,13 @@ setting is an error everywhere, because a typo that is ignored is found out when
 """
 
 import asyncio
-import difflib
-import http.client
-import os
 import sys
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from typing import Annotated, Literal
+from urllib.parse import quote
 
 import orjson
 from cyclopts import App, CycloptsError, Parameter
@@ -25,21 +21,17 @@ from rich.console import Console
 from rich.table import Table
 
 from livegift import __version__
+from livegift.check import SETTINGS_FILE, insist, insist_on_names
 from livegift.check import check as look
-from livegift.check import insist, is_served
 from livegift.config import Config
-from livegift.errors import CannotRun
-from livegift.ledger.embedded import EmbeddedServer
+from livegift.errors import CannotRun, Fault
 from livegift.supervisor.admin import Addresses
 from livegift.supervisor.child import cannot_run
 from livegift.supervisor.child import run as run_role
-from livegift.supervisor.record import read_record
+from livegift.supervisor.running import audited, running_state
 from livegift.supervisor.serve import listen
 from livegift.supervisor.serve import serve as run_server
 from livegift.telemetry import configure_logs
-
-SETTINGS_FILE = Path("livegift.toml")
-STATUS_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +133,9 @@ def audit(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # no
     insist(config)
     configure_logs("warning", "audit")
     report = asyncio.run(audited(config))
-    wrong = bool(report["findings"]) or report["drift"] != 0
+    findings = report["findings"]
+    assert isinstance(findings, list)
+    wrong = bool(findings) or report["drift"] != 0
     if as_json:
         print_json(report)
         return int(wrong)
@@ -150,8 +144,8 @@ def audit(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # no
         if name != "findings":
             table.add_row(name, str(value))
     Console().print(table)
-    for finding in report["findings"]:
-        print(finding if isinstance(finding, str) else orjson.dumps(finding).decode())
+    for finding in findings:
+        print(finding)
     return int(wrong)
 
 
@@ -190,13 +184,13 @@ def token(
 
     Examples: `livegift token --user 42 --name Mia` · `livegift token --user 7 --role creator --ttl 3600`
     """
-    from livegift.edge.auth import load_secret, mint
-
     if ttl < 1:
         raise CannotRun(f"ttl is {ttl}; it must be at least 1 s.")
     config = Config(data=data)
     if not config.secret_path.exists():
         raise CannotRun(f"There is no secret in {data}: start a server there once, or name its directory with --data.")
+    from livegift.edge.auth import load_secret, mint
+
     print(mint(load_secret(config.secret_path), user, name or user, role, ttl))
     return 0
 
@@ -251,73 +245,6 @@ def need_engine(config: Config) -> None:
         raise CannotRun("A process that runs alone needs --redis-url; `livegift serve` brings its own Valkey.")
 
 
-async def audited(config: Config) -> dict[str, Any]:
-    """Run the audit against the engine that belongs to the book; raises ``CannotRun``."""
-    from livegift.app import run_audit
-
-    if not config.book_path.exists():
-        raise CannotRun(f"There is no book in {config.data}; name its directory with --data.")
-    report: dict[str, Any]
-    if config.redis_url is not None:
-        report = await run_audit(config)
-    elif is_served(config.data):
-        record = read_record(config.data)
-        if record is None:
-            raise CannotRun(f"The livegift on {config.data} is starting or ending; try again in a moment.")
-        report = await run_audit(replace(config, redis_url=record.redis_url))
-    else:
-        valkey = EmbeddedServer(config.data, appendfsync=config.appendfsync)
-        try:
-            await valkey.start()
-            report = await run_audit(replace(config, redis_url=valkey.url))
-        finally:
-            await valkey.stop()
-    return report
-
-
-def running_state(data: Path) -> dict[str, Any]:
-    """Return what the server's /status says, or that none answers."""
-    record = read_record(data)
-    nothing: dict[str, Any] = {"ready": False, "url": None, "admin_url": None, "processes": []}
-    if record is None or not is_served(data):
-        return nothing
-    at = urlsplit(record.admin_url)
-    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=STATUS_TIMEOUT_S)
-    try:
-        connection.request("GET", "/status")
-        state: dict[str, Any] = orjson.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, orjson.JSONDecodeError):
-        return {**nothing, "url": record.url, "admin_url": record.admin_url}
-    finally:
-        connection.close()
-    return state
-
-
-def insist_on_names() -> None:
-    """Raise ``CannotRun`` for a variable or a key of the settings file that names no setting."""
-    known = {field.name for field in fields(Config)}
-    try:
-        with SETTINGS_FILE.open("rb") as file:
-            in_file = tomllib.load(file)
-    except FileNotFoundError:
-        in_file = {}
-    except (tomllib.TOMLDecodeError, OSError) as error:
-        raise CannotRun(f"{SETTINGS_FILE} can't be read: {error}.") from error
-    for key in in_file:
-        if key.replace("-", "_") not in known:
-            raise CannotRun(f"{SETTINGS_FILE}: {key} is not a setting{_near(key.replace('-', '_'), known)}.")
-    for key in os.environ:
-        prefix, _, name = key.partition("LIVEGIFT_")
-        if not prefix and name and not name.startswith("TEST_") and name.lower() not in known:
-            near = _near(name, {known_name.upper() for known_name in known})
-            raise CannotRun(f"The variable {key} is not a setting{near}.")
-
-
-def _near(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}" if near else ""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; the console's entry point."""
     try:
@@ -327,6 +254,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except CycloptsError as error:
         sys.stderr.write(f"livegift: {error} See livegift --help.\n")
+        return 2
+    except Fault as error:  # the engine or the book does not answer the audit
+        sys.stderr.write(f"livegift: {error}\n")
         return 2
     except Exception as error:
         reason = cannot_run(error)

@@ -63,21 +63,19 @@ class Script:
 
     def __init__(self, package: str, name: str) -> None:
         self.name = name
-        self._text = (files(package) / "lua" / f"{name}.lua").read_bytes()
-        self._sha = hashlib.sha1(self._text, usedforsecurity=False).hexdigest()
+        self._text = (files(package) / "lua" / f"{name}.lua").read_text()
+        self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, client: Client, keys: Sequence[str], args: Sequence[Arg]) -> list[Any]:
         """Run the script; raises ``Unavailable`` or ``Busy``, and ``RedisError`` for an error of the script."""
         async with faults():
             try:
-                reply = await client.evalsha(self._sha, len(keys), *keys, *args)  # type: ignore[misc]
+                reply = await client.evalsha(self._sha, len(keys), *keys, *args)
             except NoScriptError:
-                reply = await client.eval(self._text, len(keys), *keys, *args)  # type: ignore[misc]
+                reply = await client.eval(self._text, len(keys), *keys, *args)
         return list(reply)
 
-    async def run_many(
-        self, client: Client, calls: Sequence[Call]
-    ) -> list[list[Any] | RedisError]:
+    async def run_many(self, client: Client, calls: Sequence[Call]) -> list[list[Any] | RedisError]:
         """Run the script once for each (keys, args) in one round trip; an error takes the place of its reply."""
         replies = await self._pipeline(client, calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
@@ -86,9 +84,7 @@ class Script:
             replies = await self._pipeline(client, calls)
         return replies
 
-    async def _pipeline(
-        self, client: Client, calls: Sequence[Call]
-    ) -> list[list[Any] | RedisError]:
+    async def _pipeline(self, client: Client, calls: Sequence[Call]) -> list[list[Any] | RedisError]:
         async with faults(), client.pipeline(transaction=False) as pipe:
             for keys, args in calls:
                 pipe.evalsha(self._sha, len(keys), *keys, *args)

@@ -314,5 +314,3 @@ class Gifting:
 def refuse(code: str, **extra: int) -> Refusal:
     """Return the refusal of that code with its documented message."""
     return Refusal(code, REFUSALS[code], extra)
-
-

@@ -79,29 +79,29 @@ class Edge:
         )
         self.directory = Directory(self.book)
         self.gifting = Gifting(config, self.ledger, self.book, self.directory, secret=SECRET, incarnation=1)
-        self.news = News(
-            self.client, world.keys, config.partitions, self.gifting.on_mark, self.gifting.wallet_moved
-        )
+        self.news = News(self.client, world.keys, config.partitions, self.gifting.on_mark, self.gifting.wallet_moved)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Edge"]:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(part.run()) for part in (self.ledger, self.gifting, self.news)]
-            try:
-                yield self
-            finally:
-                for task in running:
-                    task.cancel()
-        await self.client.aclose()
-        await self.book.close()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(part.run()) for part in (self.ledger, self.gifting, self.news)]
+                try:
+                    yield self
+                finally:
+                    for task in running:
+                        task.cancel()
+        finally:
+            await self.client.aclose()
+            await self.book.close()
 
 
 class World:
     """One deployment. ``flusher`` runs only inside ``flushing()`` or by single steps."""
 
-    def __init__(self, url: str, path: Path, **settings: object) -> None:
+    def __init__(self, url: str, path: Path, *, redis_prefix_of: "World | None" = None, **settings: object) -> None:
         self.url = url
-        prefix = f"w{os.getpid()}-{next(_numbers)}:"
+        prefix = redis_prefix_of.config.redis_prefix if redis_prefix_of else f"w{os.getpid()}-{next(_numbers)}:"
         self.config = Config(data=path, redis_url=url, redis_prefix=prefix, **settings)  # type: ignore[arg-type]
         prepare_book(
             self.config.book_path, partitions=self.config.partitions, now_ms=now_ms(), demo=True, timeout_ms=2_000
@@ -109,13 +109,18 @@ class World:
         self.keys = LedgerKeys(prefix, 1)
         self.room_keys = RoomKeys(prefix, 1)
         self.client: Client = connect(url, timeout_ms=2_000)
-        self.parts = FlusherParts(self.config, SECRET, incarnation=1, partitions=self.config.partitions)
+        self.parts = self._flusher_parts()
         self.reader = RoomReader(self.client, self.room_keys, top_max=100)
         self.edge = Edge(self)
 
+    def _flusher_parts(self) -> FlusherParts:
+        return FlusherParts(self.config, SECRET, incarnation=1, partitions=self.config.partitions)
+
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
-        """Run the flusher process' parts beside the test; stops them cleanly."""
+        """Run the parts of a new flusher process beside the test; stops them cleanly."""
+        await self.parts.close()
+        self.parts = self._flusher_parts()
         stopping = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(self.parts.keeper.run())

@@ -65,6 +65,7 @@ class Flusher:
         """Every gift up to these times (the engine's, by partition) has been announced."""
         self.stopped: set[int] = set()
         """Partitions whose journal contradicts the book; they answer `busy` once their journal is full."""
+        self._pass_done = asyncio.Event()
         self.passes = 0
         self.events = 0
         self.flushes = 0
@@ -154,7 +155,13 @@ class Flusher:
             return True
         self.caught_up_ms |= {p: tail.read_ms for p, tail in tails.items() if tail.whole}
         self.passes += 1
+        self._pass_done.set()
+        self._pass_done = asyncio.Event()
         return bool(batches)
+
+    async def pass_done(self) -> None:
+        """Return at the end of the pass under way: what was committed in an earlier one is announced."""
+        await self._pass_done.wait()
 
     async def _look_again(self, p: int) -> None:
         row = await self._book.partition(p)
@@ -208,4 +215,3 @@ class Flusher:
         """Note in the book that these rooms lack nothing any more."""
         await self._book.caught_up(room_ids)
         self._noted_behind -= set(room_ids)
-

@@ -1,5 +1,7 @@
 """Keeping the engine small: idle wallets are evicted, keys of older generations unlinked, long-closed rooms dropped."""
 
+from typing import Any
+
 import structlog
 
 from livegift.clock import now_ms
@@ -57,7 +59,8 @@ class Janitor:
         cursor = 0
         while True:
             async with faults():
-                cursor, found = await self._client.scan(cursor, match=f"{start}*", count=SCAN_COUNT)
+                reply: Any = await self._client.scan(cursor, match=f"{start}*", count=SCAN_COUNT)
+            cursor, found = reply
             names = [key.decode() for key in found]
             old = [name for name in names if self._is_older(name[len(start) :], view.generation)]
             if old:

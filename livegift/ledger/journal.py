@@ -1,10 +1,11 @@
 """Reading the journal: one stream a partition, one entry a script call, carrying its events with gapless seqs.
 
 An entry's id is ``<epoch>-<last seq>``, its fields ``t <ms>`` and then one field an event (see wire/journal.py);
-seqs stand in the field names, which keeps them unique. ``o <chain head>`` opens an epoch and holds no event. The entry that the book's mark names is always there: whoever
-reads starts at it and so knows that nothing is missing.
+seqs stand in the field names, which keeps them unique. ``o <chain head>`` opens an epoch and holds no event. The
+entry that the book's mark names is always there: whoever reads starts at it and so knows that nothing is missing.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,12 +97,21 @@ class JournalReader:
 
     async def wait(self, marks: dict[int, tuple[int, int]], *, timeout_ms: int) -> None:
         """Return when one of the journals has something behind its (epoch, mark), or after that time."""
-        streams = {self._keys.journal(p): f"{epoch}-{mark}" for p, (epoch, mark) in marks.items()}
+        if not marks:  # every partition has stopped: there is nothing to wait for
+            await asyncio.sleep(timeout_ms / 1_000)
+            return
+        streams: Any = {self._keys.journal(p): f"{epoch}-{mark}" for p, (epoch, mark) in marks.items()}
         async with faults():
             await self._client.xread(streams, count=1, block=timeout_ms)
+
+    async def holds(self, p: int, epoch: int, mark: int) -> bool:
+        """Tell whether the entry at that mark is there: the journal then continues the book."""
+        entry_id = f"{epoch}-{mark}"
+        async with faults():
+            return bool(await self._client.xrange(self._keys.journal(p), min=entry_id, max=entry_id))
 
     async def last(self, p: int) -> tuple[int, int] | None:
         """Return (epoch, last seq) of the newest entry, or None if the journal is empty."""
         async with faults():
-            found = await self._client.xrevrange(self._keys.journal(p), count=1)
+            found: Any = await self._client.xrevrange(self._keys.journal(p), count=1)
         return entry_epoch_seq(found[0][0]) if found else None

@@ -90,5 +90,3 @@ class Ledger:
             self._nudged.clear()
             await self.nudge()
             await asyncio.sleep(NUDGE_INTERVAL_S)
-
-

@@ -69,8 +69,10 @@ class Recovery:
         for _ in range(TRIES_MAX):
             row = await self._book.partition(p)
             tag, *rest = await _close.run(self._client, [self._keys.meta(p)], [row.epoch, "0"])
-            if tag == b"healthy":
+            if tag == b"healthy" and await self._continues(row):
                 return False
+            if tag == b"healthy":
+                continue
             owner, flat = rest[0].decode(), rest[1]
             meta = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
             self._check(p, row, meta)
@@ -81,11 +83,23 @@ class Recovery:
                 return True
         raise Busy(f"partition {p} was recovered by others {TRIES_MAX} times in a row")
 
+    async def _continues(self, row: PartitionRow) -> bool:
+        """Tell whether a healthy partition's journal goes on from the book; raises ``BookOlder`` if it can't."""
+        p = row.partition
+        if await self._reader.holds(p, row.epoch, row.mark):
+            return True
+        if await self._book.partition(p) != row:
+            return False  # it was flushed meanwhile: look again
+        last = await self._reader.last(p)
+        raise BookOlder(p, row, last or (0, 0))
+
     def _check(self, p: int, row: PartitionRow, meta: dict[str, str]) -> None:
         if not meta:
             return
         if meta.get("layout") != LAYOUT:
-            raise CannotRun(f"the engine holds layout {meta.get('layout')} of partition {p}, this livegift knows {LAYOUT}")
+            raise CannotRun(
+                f"the engine holds layout {meta.get('layout')} of partition {p}, this livegift knows {LAYOUT}"
+            )
         if int(meta["partitions"]) != self._partitions:
             raise CannotRun(f"the engine holds {meta['partitions']} partitions, the book has {self._partitions}")
         if int(meta["epoch"]) > row.epoch:

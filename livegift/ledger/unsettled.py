@@ -29,7 +29,9 @@ class Waiting(Generic[W]):
 class Ring(Generic[W]):
     """The unsettled gifts of one partition."""
 
-    def __init__(self, settle: Callable[[list[Waiting[W]]], None], resubmit: Callable[[list[Waiting[W]]], None]) -> None:
+    def __init__(
+        self, settle: Callable[[list[Waiting[W]]], None], resubmit: Callable[[list[Waiting[W]]], None]
+    ) -> None:
         self._settle = settle
         self._resubmit = resubmit
         self._rings: dict[int, deque[Waiting[W]]] = {}

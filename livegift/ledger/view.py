@@ -4,6 +4,7 @@ A wrong belief is harmless: the script answers ``fenced`` and the belief is read
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from livegift.engine import Client, faults
 from livegift.ledger.keys import LedgerKeys
@@ -22,7 +23,7 @@ class PartitionView:
 async def read_view(client: Client, keys: LedgerKeys, partition: int) -> PartitionView | None:
     """Return the partition's identity, or None if the engine holds none (new or emptied)."""
     async with faults():
-        found = await client.hmget(keys.meta(partition), ["partitions", "epoch", "generation", "owner"])
+        found: Any = await client.hmget(keys.meta(partition), ["partitions", "epoch", "generation", "owner"])
     if any(value is None for value in found):
         return None
     partitions, epoch, generation, owner = (value.decode() for value in found)

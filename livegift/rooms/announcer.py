@@ -165,7 +165,7 @@ class Announcer:
 
     async def _marks_of(self, room_id: str) -> dict[int, int]:
         async with faults():
-            state = await self._client.hgetall(self._keys.all(room_id)[0])
+            state: Any = await self._client.hgetall(self._keys.all(room_id)[0])
         return {int(field[2:]): int(value) for field, value in state.items() if field.startswith(b"m:")}
 
     async def feed_behind(self) -> list[str]:

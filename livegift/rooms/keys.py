@@ -11,7 +11,7 @@ class RoomKeys:
         return f"{self._prefix}{{r:{room_id}}}:"
 
     def all(self, room_id: str) -> list[str]:
-        """Return the keys in the order that every room script declares: state, top, names, anonymous, combos, due, frames."""
+        """Return a room's keys in the order that every room script declares them."""
         slot = self._slot(room_id)
         return [slot + name for name in ("state", "top", "names", "anonymous", "combos", "due", "frames")]
 

@@ -87,7 +87,7 @@ class RoomReader:
     async def viewers(self, room_id: str) -> int:
         """Return the viewers of all workers that have spoken lately."""
         async with faults():
-                found = await self._client.hvals(self._keys.viewers(room_id))
+            found = await self._client.hvals(self._keys.viewers(room_id))
         oldest = now_ms() - VIEWERS_BELIEVED_MS
         pairs = [tuple(map(int, value.split())) for value in found]
         return sum(viewers for viewers, said_ms in pairs if said_ms >= oldest)

@@ -66,6 +66,9 @@ class SettledEvent:
     earned: int
 
 
+_INSERT_GIFT = "INSERT INTO gift VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
 class Moved(Exception):
     """Another flusher was here: read the mark again."""
 
@@ -78,9 +81,7 @@ class Disagreement(BookDisagrees):
         self.partition = partition
 
 
-def chain_core_of_gift(
-    partition: int, epoch: int, gift: JournalledGift, message_hash: str
-) -> tuple[str | int, ...]:
+def chain_core_of_gift(partition: int, epoch: int, gift: JournalledGift, message_hash: str) -> tuple[str | int, ...]:
     """Return a gift's canonical core: what the chain covers, in this order."""
     e = gift.entry
     return (
@@ -130,7 +131,8 @@ def flush(
 
 def _claim(connection: sqlite3.Connection, batch: PartitionBatch) -> bytes:
     row = connection.execute(
-        "UPDATE partition SET mark = ?, clock_ms = max(clock_ms, ?) WHERE p = ? AND mark = ? AND epoch = ? RETURNING chain",
+        """UPDATE partition SET mark = ?, clock_ms = max(clock_ms, ?) WHERE p = ? AND mark = ? AND epoch = ?
+           RETURNING chain""",
         (batch.mark, batch.events[-1].ts_ms, batch.partition, batch.after, batch.epoch),
     ).fetchone()
     if row is None:
@@ -218,13 +220,12 @@ class _Partition:
     def _gift(self, head: bytes, gift: JournalledGift) -> tuple[bytes, SettledEvent]:
         batch, e = self._batch, gift.entry
         coins, frozen = self._wallet(e.sender_id)
-        self._set_wallet(
-            e.sender_id, before=coins, delta=-e.coins, balance=gift.balance, frozen=frozen, seq=gift.seq
-        )
+        self._set_wallet(e.sender_id, before=coins, delta=-e.coins, balance=gift.balance, frozen=frozen, seq=gift.seq)
         earned = self._earned(e.receiver_id) + e.coins
         if earned != gift.earned:
             raise Disagreement(
-                batch.partition, f"seq {gift.seq}: stripe {e.receiver_id} makes {earned}, the journal says {gift.earned}"
+                batch.partition,
+                f"seq {gift.seq}: stripe {e.receiver_id} makes {earned}, the journal says {gift.earned}",
             )
         self._stripes[e.receiver_id] = earned
         prev = self._prev(e.room_id)
@@ -258,7 +259,7 @@ class _Partition:
 
     def _store(self, head: bytes) -> None:
         db, p = self._db, self._batch.partition
-        db.executemany(f"INSERT INTO gift VALUES ({','.join('?' * 23)})", self._gift_rows)
+        db.executemany(_INSERT_GIFT, self._gift_rows)
         for row in self._move_rows:
             found = db.execute(
                 """UPDATE movement SET seq = ?, epoch = ?, ts_ms = ?, outcome = ?, balance = ?
@@ -269,7 +270,8 @@ class _Partition:
                 raise Disagreement(p, f"seq {row[0]} applies inbox number {row[6]}, which the book does not wait for")
         db.executemany(
             """INSERT INTO wallet (user_id, p, coins, frozen, last_seq) VALUES (?, ?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET coins = excluded.coins, frozen = excluded.frozen, last_seq = excluded.last_seq""",
+               ON CONFLICT DO UPDATE SET
+               coins = excluded.coins, frozen = excluded.frozen, last_seq = excluded.last_seq""",
             [(user, p, coins, frozen, seq) for user, (coins, frozen, seq) in self._changed.items()],
         )
         db.executemany(

@@ -83,9 +83,7 @@ class FlusherBook:
 
     async def partition(self, p: int) -> PartitionRow:
         """Return one partition."""
-        return await self._db.read(
-            lambda c: PartitionRow(*c.execute(f"{_PARTITION} WHERE p = ?", (p,)).fetchone())
-        )
+        return await self._db.read(lambda c: PartitionRow(*c.execute(f"{_PARTITION} WHERE p = ?", (p,)).fetchone()))
 
     async def flush(
         self, batches: Sequence[PartitionBatch], *, announced: dict[int, int], behind: list[str], now_ms: int

@@ -126,7 +126,12 @@ class Child:
         back_off = BackOff()
         while not self._stopping.is_set():
             started = loop.time()
-            status = await self._live()
+            status: int | None
+            try:
+                status = await self._live()
+            except OSError as error:  # no memory, no descriptors: that may pass
+                log.error("child_not_started", child=self.role, index=self.index, error=str(error))
+                status = None
             if self._stopping.is_set():
                 return
             if status == 2 and not self.ready_once.is_set():

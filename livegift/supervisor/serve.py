@@ -19,7 +19,8 @@ import structlog
 
 from livegift.config import Config
 from livegift.errors import CannotRun
-from livegift.ledger.embedded import DamagedAof, DataLock, EmbeddedServer
+from livegift.ledger.data_lock import DataLock
+from livegift.ledger.embedded import DamagedAof, EmbeddedServer
 from livegift.ledger.engine_check import check_engine
 from livegift.supervisor.admin import Addresses, AdminServer, ProcessState, make_app
 from livegift.supervisor.children import BackOff, Child, ChildRefused, demo_bots, worker
@@ -171,7 +172,8 @@ class Supervisor:
                 await child.ready_once.wait()
         log.info("ready", url=self.addresses.url, admin_url=self.addresses.admin_url)
         if on_ready is not None:
-            on_ready(self.addresses)
+            with contextlib.suppress(BrokenPipeError):  # nobody reads stdout any more
+                on_ready(self.addresses)
         for child in self._bots:
             self._keepers[child] = group.create_task(self._keep(child))
 

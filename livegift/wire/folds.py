@@ -4,12 +4,13 @@ One script call is one *fold*, a text of lines. cjson mangles big integers, so t
 text and passes the facts through as the JSON it was given::
 
     <epoch> <last offset> <coins> <gifts> <senders>
-    g <offset> <sender coins> <combo id|-> <combo total> <combo coins> <points_total> <s.coins> <s.points> <s.gifts> <json>
-    c <offset> <combo id> <total> <coins> <points_total> <s.coins> <s.points> <s.gifts> <ts_ms> <json>
+    g <offset> <sender coins|-> <combo id|-> <combo total> <combo coins> <creator's> <json>
+    c <offset> <combo id> <total> <coins> <creator's> <ts_ms> <json>
     x <offset> <coins> <gifts> <senders> <event_id>
 
 ``g``: a gift, its JSON is a ``GiftFact``; ``c``: a combo ended, its JSON is a ``ComboFact``; ``x``: the room closed.
-The header's sums are those after the last line. JSON never holds a raw newline.
+The creator's four are points_total and the session's coins, points and gifts. The header's sums are those after
+the last line. JSON never holds a raw newline.
 """
 
 import msgspec

@@ -14,7 +14,8 @@ from redis.exceptions import ResponseError
 
 from livegift.errors import CannotRun
 from livegift.ledger import embedded
-from livegift.ledger.embedded import DamagedAof, DataLock, EmbeddedServer, find_binary
+from livegift.ledger.data_lock import DataLock
+from livegift.ledger.embedded import DamagedAof, EmbeddedServer, find_binary
 from livegift.ledger.engine_check import check_engine, plain_url
 from tests.processes import alive, wait_until
 
@@ -112,11 +113,17 @@ async def test_no_server_outlives_a_killed_parent_and_its_data_are_there(data: P
         assert await client.get("coins") == "7"
 
 
+async def test_a_start_right_after_a_kill_waits_for_the_dying_server(data: Path) -> None:
+    server_of_a_killed_parent(data)
+    async with running(data) as (_, client):
+        assert await client.get("coins") == "7"
+
+
 def test_an_orphan_still_holds_the_lock(data: Path) -> None:
     pid = server_of_a_killed_parent(data, stopped=True)
     try:
         with pytest.raises(CannotRun):
-            DataLock(data).acquire()
+            DataLock(data).acquire(wait_s=0)
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: not alive(pid))
@@ -171,6 +178,12 @@ async def test_a_long_data_path_gets_a_short_socket_path(tmp_path: Path) -> None
         assert path.parent.stat().st_mode & 0o777 == 0o700
         assert await client.ping()
     assert not path.parent.exists()
+
+
+async def test_a_path_may_hold_spaces_quotes_and_umlauts(tmp_path: Path) -> None:
+    async with running(tmp_path / 'my "gift\'s" späße') as (server, client):
+        assert await client.ping()
+        assert server.aof.is_dir()
 
 
 async def test_a_server_that_ends_while_starting_says_why(data: Path) -> None:

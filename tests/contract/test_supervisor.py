@@ -1,9 +1,11 @@
 """A whole ``livegift serve`` with real processes: it keeps them alive, ends them all, and leaves none behind."""
 
+import contextlib
 import http.client
 import os
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +125,23 @@ def test_a_damaged_aof_is_refused(data: Path, serving: Start) -> None:
     assert refused.returncode == 2
     assert str(aof) in refused.stderr
     assert "valkey-check-aof" in refused.stderr
+
+
+@pytest.mark.parametrize("book", ["newer", "no book at all"])
+def test_a_child_that_can_not_run_ends_everything_with_its_sentence(data: Path, book: str) -> None:
+    data.mkdir()
+    path = data / "book.sqlite3"
+    if book == "newer":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 9999")
+    else:
+        path.write_bytes(b"no book at all" * 1_000)
+    refused = run_cli("serve", "--data", str(data), "--port", "0", "--admin-port", "0", "--log-level", "error")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("livegift: ")
+    assert refused.stderr.count("\n") == 1
+    assert ("9999" if book == "newer" else str(path)) in refused.stderr
+    assert not (data / "serve.json").exists()
 
 
 def test_an_unreachable_redis_is_refused_and_nothing_is_left(data: Path) -> None:

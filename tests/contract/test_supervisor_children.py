@@ -94,6 +94,12 @@ async def test_exit_1_is_tried_again() -> None:
         await until(lambda: child.starts == 3)
 
 
+async def test_a_program_that_can_not_be_started_is_tried_again() -> None:
+    child = Child("bots", 0, lambda _life, _report: Launch(("/no/such/program",)))
+    async with kept(child):
+        await until(lambda: child.starts == 2)
+
+
 async def test_a_child_that_ignores_sigterm_is_killed() -> None:
     stubborn = (
         "import os, signal, sys\n"

@@ -59,6 +59,7 @@ class Link:
         self._patience: asyncio.Timeout | None = None
         self._fatal: LivegiftError | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = 0.0
         self._holders: set[object] = set()
 
     @property
@@ -106,9 +107,10 @@ class Link:
         if due_ms is None:
             return
         if self._timer is not None:
-            if self._timer.when() * 1_000 <= due_ms:
+            if self._timer_ms <= due_ms:
                 return  # it comes early enough and is armed again then
             self._timer.cancel()
+        self._timer_ms = due_ms
         self._timer = self._loop.call_at(due_ms / 1_000, self._turn)
 
     async def close(self) -> None:

@@ -1,0 +1,17 @@
+"""The three things a livegift process can be, put together from their parts: flusher, edge, audit."""
+
+from livegift.config import Config
+from livegift.edge.auth import load_secret
+from livegift.flusher.audit import Report, audit
+from livegift.flusher.process import flush_until
+from livegift.lifeline import LifeLine
+
+
+async def run_flusher(config: Config, life: LifeLine) -> None:
+    """Run a flusher process until ``life.stopping``; raises ``CannotRun`` where only an operator can help."""
+    await flush_until(config, load_secret(config.secret_path), life.stopping, life.report)
+
+
+async def run_audit(config: Config, *, live: bool) -> Report:
+    """Audit book and engine; ``live`` says that a server is running on the data directory."""
+    return await audit(config, load_secret(config.secret_path), live=live)

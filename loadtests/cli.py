@@ -1,0 +1,114 @@
+"""The command line of the load tests. Exit codes: 0 clean, 1 something was lost, doubled or wrong, 2 it can't run."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import uvloop
+from cyclopts import App, Parameter
+from livegift_client import HttpFailed, LivegiftError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from loadtests.demo import run_demo_bots
+from loadtests.report import is_clean, print_json, print_table
+from loadtests.steady import Steady
+from loadtests.stopping import stop_with_parent
+
+app = App(
+    name="loadtests",
+    help="Bots that load a livegift server and judge what they see. The server must run as a demo.",
+    help_epilogue="Exit codes: 0 clean, 1 something was lost, doubled or wrong, 2 can't run.",
+    result_action="return_value",
+)
+T = TypeVar("T")
+Url = Annotated[str, Parameter(help="The server's base URL, like http://127.0.0.1:8000.")]
+
+
+@app.command
+def steady(
+    *,
+    url: Url,
+    data: Annotated[Path | None, Parameter(help="The server's data directory, for the audit at the end.")] = None,
+    rooms: Annotated[int, Parameter(help="Rooms, made for this run.")] = 4,
+    viewers: Annotated[int, Parameter(help="People in all rooms together.")] = 300,
+    senders: Annotated[int, Parameter(help="Of the viewers, how many gift.")] = 50,
+    rate: Annotated[float, Parameter(help="Gifts a second in all rooms together.")] = 200.0,
+    seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")] = 20.0,
+    seed: Annotated[int, Parameter(help="Gives the whole schedule.")] = 1,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+) -> int:
+    """Send gifts at a constant rate into rooms full of viewers; check every gift at every viewer, then the books."""
+    if rooms < 1 or senders < 1 or viewers < max(senders, rooms) or rate <= 0 or seconds <= 0:
+        return _cannot_run(
+            "rooms and senders must be at least 1, viewers no fewer than either, rate and seconds above 0"
+        )
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    bar = bars.add_task("joining", total=None)
+    run = Steady(
+        url=url,
+        rooms=rooms,
+        viewers=viewers,
+        senders=senders,
+        rate=rate,
+        seconds=seconds,
+        seed=seed,
+        data=data,
+        progress=lambda what, done, total: bars.update(bar, description=what, completed=done, total=total),
+    )
+    try:
+        with bars:
+            report = _run(run.run())
+    except* LivegiftError as group:
+        return_code = _cannot_run(_first(group))
+    else:
+        (print_json if as_json else print_table)(report)
+        return_code = 0 if is_clean(report) else 1
+    return return_code
+
+
+@app.command
+def demo(
+    *,
+    url: Url,
+    rooms: Annotated[str, Parameter(help="Ids of rooms, separated by commas.")] = "r1,r2",
+    people: Annotated[int, Parameter(help="Bots in all rooms together.")] = 16,
+    rate: Annotated[float, Parameter(help="Gifts a second in each room.")] = 2.0,
+    seed: Annotated[int, Parameter(help="Gives who sends what.")] = 1,
+    parent_fd: Annotated[int | None, Parameter(help="A pipe whose end of file says that the parent is gone.")] = None,
+) -> int:
+    """Bring rooms to life with gentle bots, until Ctrl-C, SIGTERM, the end of stdin, or the parent's end."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        with stop_with_parent(stop, parent_fd=parent_fd):
+            await run_demo_bots(url, people, [room for room in rooms.split(",") if room], rate, seed, stop)
+
+    _run(run())
+    return 0
+
+
+def _run(program: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(program)
+
+
+def _first(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    hint = " (does the server run as a demo?)" if isinstance(error, HttpFailed) else ""
+    return f"{error}{hint}"
+
+
+def _cannot_run(why: str) -> int:
+    print(f"loadtests: {why}", file=sys.stderr)
+    return 2

@@ -1,0 +1,69 @@
+"""What a run says at its end: one JSON object for programs, one table for people."""
+
+import json
+from typing import TypedDict
+
+from rich.console import Console
+from rich.table import Table
+
+Latency = dict[str, float | None]
+
+
+class Report(TypedDict):
+    """Figures of one run; latencies are milliseconds from the planned time. ``drift`` is None without an audit."""
+
+    scenario: str
+    sent: int
+    accepted: int
+    settled: int
+    seen: int
+    lost: int
+    doubled: int
+    out_of_order: int
+    combos_open: int
+    drift: int | None
+    latency_ms: dict[str, Latency]
+    bot_limited: bool
+    planned: int
+    refused: int
+    late: int
+    reconnects: int
+    seed: int
+    machine: dict[str, object]
+    failures: list[str]
+
+
+MUST_BE_ZERO = ("lost", "doubled", "out_of_order", "combos_open", "drift")
+
+
+def is_clean(report: Report) -> bool:
+    """Whether the run passes."""
+    return not report["failures"] and not any(report[name] for name in MUST_BE_ZERO)  # type: ignore[literal-required]
+
+
+def print_json(report: Report) -> None:
+    """Print the report as one line on stdout."""
+    print(json.dumps(report, ensure_ascii=False))
+
+
+def print_table(report: Report) -> None:
+    """Print the report for people."""
+    console = Console()
+    figures = Table(title=f"{report['scenario']}, seed {report['seed']}", show_header=False)
+    for name in ("planned", "sent", "accepted", "settled", "seen", "refused", "late", "reconnects", *MUST_BE_ZERO):
+        value = report[name]  # type: ignore[literal-required]
+        style = "bold red" if name in MUST_BE_ZERO and value else ""
+        figures.add_row(name.replace("_", " "), "not audited" if value is None else str(value), style=style)
+    console.print(figures)
+    latency = Table(title="latency from the planned time, ms")
+    for column in ("", "p50", "p99", "p99.9", "max"):
+        latency.add_column(column, justify="right")
+    for name, figure in report["latency_ms"].items():
+        latency.add_row(name, *("–" if figure[key] is None else f"{figure[key]:.1f}" for key in figure))
+    console.print(latency)
+    console.print("machine:", ", ".join(f"{key} {value}" for key, value in report["machine"].items()))
+    if report["bot_limited"]:
+        console.print("[yellow]The bots were the bottleneck: these latencies are theirs, not the server's.[/]")
+    for failure in report["failures"]:
+        console.print(f"[bold red]failed:[/] {failure}")
+    console.print("[green]lost 0 · doubled 0[/]" if is_clean(report) else "[bold red]This run fails.[/]")

@@ -1,0 +1,225 @@
+"""The steady scenario: rooms full of viewers, some of whom gift at a constant rate, and a verdict on every gift.
+
+It makes its own people and rooms, so all that happens in these rooms is known. The server may be killed while it
+runs: bots ride it out with the SDK, and nothing may be lost or doubled nonetheless.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from livegift_client import Api, Client, LivegiftError, Login, Receipt, Snapshot
+from livegift_client.feed import Restored
+from livegift_client.messages import RoomMessage
+
+from loadtests.audit import audit
+from loadtests.people import Bot, FrameCache, balances, briefly, join, log_in
+from loadtests.report import Report
+from loadtests.schedule import Planned, plan
+from loadtests.seen import SeenLedger, Verdict, Viewer
+from loadtests.tally import Gift, Tally
+from loadtests.vitals import Vitals
+
+SETTLE_WAIT_S = 10.0
+"""After the last gift, for everything to settle and be seen."""
+COMBO_WAIT_S = 8.0
+"""After the last gift, for every combo to end: its window of 5 s + 1 s, and 2 s for us."""
+SENT_SHARE_MIN = 0.99
+SNAPSHOT_WAIT_S = 10.0
+FAILURES_MAX = 20
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Steady:
+    """One run. ``rate`` is gifts a second in all rooms together; ``senders`` of the ``viewers`` gift."""
+
+    url: str
+    rooms: int
+    viewers: int
+    senders: int
+    rate: float
+    seconds: float
+    seed: int
+    data: Path | None = None
+    progress: Progress = lambda what, done, total: None
+    seen: SeenLedger = field(default_factory=SeenLedger)
+    tally: Tally = field(init=False)
+    vitals: Vitals = field(default_factory=Vitals)
+    failures: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(self.seen)
+
+    async def run(self) -> Report:
+        """Run and judge. Raises ``Unreachable`` or ``HttpFailed`` (perhaps in a group) if it can't even begin."""
+        async with Api(self.url, proxy=False) as api:
+            creators = await log_in(api, (f"Creator {number + 1}" for number in range(self.rooms)), "creator")
+            rooms = [(await briefly(api.create_room)(who.token, f"Load test of {who.name}")).id for who in creators]
+            logins = await log_in(api, (f"Viewer {number + 1}" for number in range(self.viewers)))
+            before = await balances(api, logins[: self.senders])
+            sends = plan(
+                seed=self.seed,
+                rate=self.rate,
+                seconds=self.seconds,
+                senders=self.senders,
+                coins_each=min(before, default=0),
+            )
+            verdict, reconnects = await self._watch_and_gift(rooms, logins, sends)
+            after = await balances(api, logins[: self.senders])
+        self._check_wallets(before, after, verdict)
+        drift = None
+        if self.data is not None:
+            drift, findings = await audit(self.data)
+            self.failures += findings
+        return self._report(len(sends), verdict, reconnects, drift)
+
+    async def _watch_and_gift(self, rooms: list[str], logins: list[Login], sends: list[Planned]) -> tuple[Verdict, int]:
+        frames, gifted = FrameCache(), asyncio.Event()
+        bots = [self._bot(login, rooms[at % len(rooms)], at, frames) for at, login in enumerate(logins)]
+        async with asyncio.TaskGroup() as group:
+            try:
+                await join(group, bots)
+                group.create_task(self.vitals.watch(gifted))
+                await self._gift(bots, sends)
+                gifted.set()
+                verdict = await self._wait_for_the_end(bots)
+                await self._compare_snapshots(bots, verdict)
+            finally:
+                for event in (gifted, *(bot.over for bot in bots)):
+                    event.set()
+        return verdict, sum(bot.client.reconnects for bot in bots)
+
+    def _bot(self, login: Login, room: str, person: int, frames: FrameCache) -> Bot:
+        observe = partial(self._observe, self.seen.viewer(room, person))
+        return Bot(self.url, login, room, frames=frames, observe=observe)
+
+    def _observe(self, viewer: Viewer, message: RoomMessage) -> None:
+        self.seen.observe(viewer, message, at_ms=_now_ms())
+
+    async def _gift(self, bots: list[Bot], sends: list[Planned]) -> None:
+        start_ms = _now_ms()
+        for planned in sends:
+            wait_ms = start_ms + planned.at_ms - _now_ms()
+            if wait_ms > 0:
+                await asyncio.sleep(wait_ms / 1_000)
+            bot = bots[planned.sender]
+            gift = Gift(planned, bot.room, planned.sender, start_ms + planned.at_ms)
+            try:
+                bot.post(planned, partial(self._note, gift))
+            except LivegiftError as error:
+                self._fail(f"sender {planned.sender} could not send: {error}")
+                continue
+            self.tally.note_sent(gift, now_ms=_now_ms())
+            self.progress("gifting", planned.index + 1, len(sends))
+
+    def _note(self, gift: Gift, receipt: Receipt) -> None:
+        self.tally.note(gift, receipt, now_ms=_now_ms())
+
+    async def _wait_for_the_end(self, bots: list[Bot]) -> Verdict:
+        loop = asyncio.get_running_loop()
+        last_gift_s = loop.time()
+        while True:
+            await asyncio.sleep(0.5)
+            waited_s = loop.time() - last_gift_s
+            self.progress("waiting for the last to settle", min(int(waited_s), 10), 10)
+            if self.tally.open and waited_s < SETTLE_WAIT_S:
+                continue
+            verdict = self.seen.verdict()
+            if verdict.is_clean or waited_s >= SETTLE_WAIT_S:
+                break
+        lost, failures = self.tally.findings()
+        verdict.lost += lost
+        self.failures += failures + verdict.failures
+        self.failures += [f"a viewer's connection ended: {bot.gave_up}" for bot in bots if bot.gave_up][:3]
+        return verdict
+
+    async def _compare_snapshots(self, bots: list[Bot], verdict: Verdict) -> None:
+        """Applying events must equal a fresh snapshot; with combos still open that can't be asked."""
+        for room in self.seen.rooms:
+            witnesses = [bot for bot in bots if bot.room == room]
+            if verdict.combos_open or not witnesses:
+                continue
+            snapshot = await self._fresh_snapshot(witnesses[0].login, room)
+            if snapshot is None:
+                self._fail(f"room {room}: no snapshot within {SNAPSHOT_WAIT_S:.0f} s")
+                continue
+            wrong = sum(_figures(bot.feed.state.snapshot()) != _figures(snapshot) for bot in witnesses)
+            if wrong:
+                self._fail(f"room {room}: {wrong} viewers' folded state differs from a fresh snapshot")
+
+    async def _fresh_snapshot(self, login: Login, room: str) -> Snapshot | None:
+        try:
+            async with (
+                asyncio.timeout(SNAPSHOT_WAIT_S),
+                Client(self.url, login.token, proxy=False) as client,
+                client.subscribe(room) as events,
+            ):
+                async for item in events:
+                    if isinstance(item, Restored):
+                        return item.snapshot
+        except (LivegiftError, TimeoutError):
+            pass
+        return None
+
+    def _check_wallets(self, before: list[int], after: list[int], verdict: Verdict) -> None:
+        for person, (start, end) in enumerate(zip(before, after, strict=True)):
+            expected = start - self.tally.spent[person]
+            if end != expected:
+                self._fail(f"sender {person}: the wallet holds {end} coins, expected {expected}")
+                verdict.doubled += end < expected
+
+    def _fail(self, sentence: str) -> None:
+        if len(self.failures) < FAILURES_MAX:
+            self.failures.append(sentence)
+
+    def _report(self, planned: int, verdict: Verdict, reconnects: int, drift: int | None) -> Report:
+        tally = self.tally
+        sent = len(tally.gifts)
+        if sent < SENT_SHARE_MIN * planned:
+            self.failures.append(f"only {sent} of {planned} planned gifts were sent")
+        if not tally.settled:
+            self.failures.append("nothing settled")
+        machine = self.vitals.machine() | {"refusals": dict(tally.refusals)}
+        return Report(
+            scenario="steady",
+            sent=sent,
+            accepted=tally.accepted,
+            settled=tally.settled,
+            seen=self.seen.sightings,
+            lost=verdict.lost,
+            doubled=verdict.doubled,
+            out_of_order=verdict.out_of_order,
+            combos_open=verdict.combos_open,
+            drift=drift,
+            latency_ms={
+                "accepted": tally.accepted_latency.summary(),
+                "settled": tally.settled_latency.summary(),
+                "seen": self.seen.latency.summary(),
+            },
+            bot_limited=self.vitals.is_limited,
+            planned=planned,
+            refused=tally.refused,
+            late=tally.late,
+            reconnects=reconnects,
+            seed=self.seed,
+            machine=machine,
+            failures=self.failures[:FAILURES_MAX],
+        )
+
+
+def _figures(snapshot: Snapshot) -> tuple[object, ...]:
+    """What must be equal in two snapshots. Who came first among equals isn't on the wire, so ties are left open."""
+    return (
+        snapshot.totals,
+        sorted((line.coins_total, line.id) for line in snapshot.top),
+        sorted(combo.id for combo in snapshot.combos),
+    )
+
+
+def _now_ms() -> float:
+    return asyncio.get_running_loop().time() * 1_000

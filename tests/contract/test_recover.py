@@ -1,0 +1,185 @@
+"""Recovery: whatever the engine forgets, a settled gift stands, and no gift is ever charged twice."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from livegift.clock import now_ms
+from livegift.domain.refusal import Refusal
+from livegift.errors import Busy, CannotRun
+from livegift.flusher.audit import audit
+from livegift.gifting import Receipt
+from tests.world import SECRET, Heard, World, send, until
+
+
+@pytest.fixture
+async def world(valkey: str, tmp_path: Path) -> AsyncIterator[World]:
+    world = World(valkey, tmp_path, send_deadline_ms=3_000)
+    yield world
+    await world.close()
+
+
+async def empty(world: World) -> None:
+    """Lose everything the engine held of this world."""
+    keys = [key async for key in world.client.scan_iter(match=world.config.redis_prefix + "*", count=1_000)]
+    await world.client.unlink(*keys)
+
+
+async def charged(world: World, *, rows: int) -> None:
+    report = await audit(world.config, SECRET, live=True)
+    assert report["findings"] == []
+    assert report["rows"] == rows
+
+
+async def test_a_receipt_survives_an_emptied_engine(world: World) -> None:
+    async with world.edge.running(), world.flushing():
+        ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        one = send(ann, room, count=5)
+        receipt = await world.edge.gifting.send_gift(one, heard)
+        await heard.wait_settled(1)
+        await empty(world)
+        again = await world.edge.gifting.send_gift(one, heard)
+        assert isinstance(receipt, Receipt)
+        assert again == Receipt(receipt.gift_event_id, receipt.event_id, 45, replayed=True, settled=True)
+        assert await world.edge.gifting.balance(ann.id) == 45
+        await charged(world, rows=2)
+
+
+async def test_what_the_engine_lost_before_the_book_had_it_is_done_anew(world: World) -> None:
+    """Accepted, not settled, lost: the edge sends it again by itself and tells its sender the new event id."""
+    async with world.edge.running():
+        async with world.flushing():
+            ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        # Nobody flushes now: the gifts are accepted and stay unsettled.
+        receipts = [await world.edge.gifting.send_gift(send(ann, room), heard) for _ in range(3)]
+        assert all(isinstance(receipt, Receipt) for receipt in receipts)
+        await empty(world)
+        async with world.flushing():
+            await until(lambda: len(heard.again) == 3)
+            await heard.wait_settled(3)
+            assert {r.gift_event_id for r in heard.again} == {
+                r.gift_event_id for r in receipts if isinstance(r, Receipt)
+            }
+            old = {r.event_id for r in receipts if isinstance(r, Receipt)}
+            assert not old & {r.event_id for r in heard.again}
+            assert await world.edge.gifting.balance(ann.id) == 47
+            await charged(world, rows=4)
+
+
+async def test_a_tail_that_survived_is_drained_and_settles_as_it_was(world: World) -> None:
+    async with world.edge.running():
+        async with world.flushing():
+            ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        receipt = await world.edge.gifting.send_gift(send(ann, room), heard)
+        # As after a restart of the engine: another owner, the same data.
+        for p in range(world.config.partitions):
+            await world.client.hset(world.keys.meta(p), "owner", "0" * 40)
+        async with world.flushing():
+            await heard.wait_settled(1)
+            assert isinstance(receipt, Receipt)
+            assert heard.settled_ids == [(receipt.gift_event_id, receipt.event_id)]
+            assert heard.again == []
+            await charged(world, rows=2)
+
+
+async def test_a_receipt_survives_close_price_change_and_eviction(world: World) -> None:
+    async with world.flushing(), world.edge.running():
+        ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        one = send(ann, room, count=2)
+        receipt = await world.edge.gifting.send_gift(one, heard)
+        await heard.wait_settled(1)
+        assert isinstance(receipt, Receipt)
+        same = Receipt(receipt.gift_event_id, receipt.event_id, 48, replayed=True, settled=True)
+
+        catalogue = await world.edge.book.catalogue()
+        dearer = [
+            gift if gift.id != "rose" else type(gift)("rose", "Rose", 2, 1, True, gift.image)
+            for gift in catalogue.gifts
+        ]
+        await world.edge.book.replace_catalogue(dearer)
+        await world.edge.book.close_room(room.id, now_ms())
+        await world.edge.gifting.nudge()
+        world.edge.directory._catalogue = None
+        assert await world.edge.gifting.send_gift(one, heard) == same
+
+        world.parts.janitor._hot_wallets_max = 0  # everything settled goes
+        await until(lambda: world.parts.janitor.sweep())
+        assert await world.edge.gifting.send_gift(one, heard) == same
+
+        fresh = await world.edge.gifting.send_gift(send(ann, room), heard)
+        assert isinstance(fresh, Refusal)
+        assert fresh.code == "room_closed"
+
+
+async def test_a_room_that_lost_its_state_is_fed_from_the_book(world: World) -> None:
+    async with world.flushing(), world.edge.running():
+        ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        for _ in range(5):
+            await world.edge.gifting.send_gift(send(ann, room), heard)
+        await heard.wait_settled(5)
+
+        async def whole() -> bool:
+            view = await world.reader.view(room.id)
+            return view is not None and view.totals.gifts == 5 and not view.feeding
+
+        await until(whole)
+        before = await world.reader.view(room.id)
+        await world.client.unlink(*world.room_keys.all(room.id))
+        await world.edge.gifting.nudge()
+        await until(whole)
+        after = await world.reader.view(room.id)
+        assert before is not None
+        assert after is not None
+        assert (after.totals, after.top) == (before.totals, before.top)
+        assert int(after.epoch) > int(before.epoch)
+
+
+async def test_a_book_older_than_its_journal_is_refused(world: World, tmp_path: Path) -> None:
+    async with world.edge.running(), world.flushing():
+        ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        backup = tmp_path / "backup.sqlite3"
+        with closing(sqlite3.connect(world.config.book_path)) as book:
+            book.execute("VACUUM INTO ?", (str(backup),))
+        await world.edge.gifting.send_gift(send(ann, room), heard)
+        await heard.wait_settled(1)
+        await until(lambda: world.parts.flusher.passes > 3)
+    older = World(world.url, tmp_path / "older", redis_prefix_of=world)
+    older.config.book_path.unlink()
+    backup.rename(older.config.book_path)
+    try:
+        with pytest.raises(CannotRun, match="older than its journal"):
+            await older.parts.flusher.recover_where_needed()
+    finally:
+        await older.close()
+
+
+async def test_the_journal_at_its_limit_answers_busy_and_drains(valkey: str, tmp_path: Path) -> None:
+    world = World(valkey, tmp_path, journal_events_max=10, partitions=1)
+    async with world.edge.running():
+        async with world.flushing():
+            ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        for _ in range(10):
+            assert isinstance(await world.edge.gifting.send_gift(send(ann, room), heard), Receipt)
+        with pytest.raises(Busy, match="limit"):
+            await world.edge.gifting.send_gift(send(ann, room), heard)
+        async with world.flushing():
+            await heard.wait_settled(10)
+            assert isinstance(await world.edge.gifting.send_gift(send(ann, room), heard), Receipt)
+            await charged(world, rows=12)
+    await world.close()
+
+
+async def test_two_flushers_never_write_an_event_twice(world: World) -> None:
+    async with world.edge.running(), world.flushing():
+        second = World(world.url, world.config.data, redis_prefix_of=world)
+        async with second.flushing():
+            ann, room, heard = await world.person("Ann", 1_000), await world.room(), Heard()
+            await asyncio.gather(*[world.edge.gifting.send_gift(send(ann, room), heard) for _ in range(300)])
+            await heard.wait_settled(300)
+        await second.parts.close()
+        await second.client.aclose()
+        await charged(world, rows=301)

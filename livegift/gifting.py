@@ -13,7 +13,7 @@ from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.domain.coins import is_amount
 from livegift.domain.identity import event_id, gift_digest, gift_id_hex, gift_id_ms
-from livegift.domain.people import InboxEntry
+from livegift.domain.people import InboxEntry, RoomRow
 from livegift.domain.refusal import Refusal
 from livegift.errors import Busy, Fault, Unavailable
 from livegift.ledger.charge import Charge, Outcome
@@ -219,6 +219,10 @@ class Gifting:
         """Take note of how far the book has got in a partition."""
         self._rings[p].advance(epoch, mark)
 
+    def calls(self) -> tuple[int, int]:
+        """Return how many calls of ``gift.lua`` this process has made, and how many gifts they carried."""
+        return sum(b.calls for b in self._ledger.batchers), sum(b.gifts for b in self._ledger.batchers)
+
     def unsettled(self) -> int:
         """Return how many accepted gifts wait for their mark."""
         return sum(len(ring) for ring in self._rings)
@@ -273,6 +277,10 @@ class Gifting:
             asked.listener.accepted_again(answer)
 
     # --- wallets and rooms ---
+
+    async def room(self, room_id: str) -> RoomRow | None:
+        """Return a room, as this process believes it to be. Raises ``Unavailable``."""
+        return await self._directory.room(room_id)
 
     async def balance(self, user_id: str) -> int:
         """Return a wallet's coins. Raises ``Unavailable``."""

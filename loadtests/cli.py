@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import stamina
 import uvloop
 from cyclopts import App, Parameter
 from livegift_client import HttpFailed, LivegiftError
@@ -21,6 +22,7 @@ app = App(
     name="loadtests",
     help="Bots that load a livegift server and judge what they see. The server must run as a demo.",
     help_epilogue="Exit codes: 0 clean, 1 something was lost, doubled or wrong, 2 can't run.",
+    version_flags=(),
     result_action="return_value",
 )
 T = TypeVar("T")
@@ -45,6 +47,8 @@ def steady(
         return _cannot_run(
             "rooms and senders must be at least 1, viewers no fewer than either, rate and seconds above 0"
         )
+    if data is not None and not data.is_dir():
+        return _cannot_run(f"{data} is no directory; --data names that of the running server")
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -98,6 +102,7 @@ def demo(
 
 
 def _run(program: Coroutine[Any, Any, T]) -> T:
+    stamina.instrumentation.set_on_retry_hooks([])  # a server that restarts is what we came for, no news
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(program)
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 from itertools import count
 
-from livegift_client import Api, Closed, LivegiftError, OutboxFull, Receipt, Refused
+from livegift_client import Api, LivegiftError, Receipt, Refused
 from livegift_client.backoff import Backoff
 
 from loadtests.people import Bot, FrameCache, log_in
@@ -97,7 +97,7 @@ class Crowd:
             planned = Planned(0, at_ms, sender, gift, PRICES[gift], many, message, anonymous)
             try:
                 bot.post(planned, lambda receipt: _leave_if_broke(bot, receipt))
-            except (Closed, OutboxFull):
+            except LivegiftError:
                 return
 
     def _name(self) -> str:

@@ -66,6 +66,11 @@ class Bot:
             self.client.follow(self.feed, self)
             await self.over.wait()
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the server sends us the room's events right now."""
+        return self.client.is_connected and self.feed.phase is Phase.LIVE
+
     def post(self, planned: Planned, on_change: Callable[[Receipt], None] | None = None) -> Receipt:
         """Send a planned gift without waiting. Raises ``Closed`` or ``OutboxFull``."""
         send = Send(
@@ -97,14 +102,17 @@ class Bot:
             self._observe(message)
 
 
-def _is_passing(error: Exception) -> bool:
-    return isinstance(error, Unreachable) or (isinstance(error, HttpFailed) and error.status in (429, 502, 503, 504))
+def _is_passing(error: Exception) -> bool | float:
+    """Whether to call again, or after how many seconds."""
+    if isinstance(error, HttpFailed):
+        return error.status in (429, 502, 503, 504) and (error.retry_after_s or True)
+    return isinstance(error, Unreachable)
 
 
 patiently = stamina.retry(on=_is_passing, attempts=None, timeout=RETRY_S, wait_initial=0.2, wait_max=2.0)
 """Decorator for HTTP calls of a run that has begun: the server may be restarting."""
 briefly = stamina.retry(on=_is_passing, attempts=5, timeout=10.0, wait_initial=0.2, wait_max=2.0)
-"""Decorator for the first calls: a server that can't be reached then isn't there."""
+"""Decorator for a run's first call: a server that can't be reached then isn't there."""
 
 
 async def log_in(api: Api, names: Iterable[str], role: str = "viewer") -> list[Login]:
@@ -113,7 +121,7 @@ async def log_in(api: Api, names: Iterable[str], role: str = "viewer") -> list[L
 
     async def one(name: str) -> Login:
         async with gate:
-            return await briefly(api.demo_login)(name, role)
+            return await patiently(api.demo_login)(name, role)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(name)) for name in names]

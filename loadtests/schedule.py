@@ -5,6 +5,7 @@ People come at random (a Poisson process), prefer cheap gifts (Zipf), and press 
 """
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 
 PRICES = {
@@ -56,18 +57,24 @@ class Planned:
 
 
 def plan(*, seed: int, rate: float, seconds: float, senders: int, coins_each: int) -> list[Planned]:
-    """Return ``rate * seconds`` sends in order of time, none of which exceeds its sender's ``coins_each`` in all."""
+    """Return ``rate * seconds`` sends in order of time.
+
+    Nobody spends more than ``coins_each``, as long as that is at least a coin for each of their sends.
+    """
     chance = random.Random(seed)
     total, span_ms = round(rate * seconds), seconds * 1_000
     acts: list[Act] = []
     while len(acts) < total:
         acts += act(chance, at_ms=chance.random() * span_ms, sender=chance.randrange(senders), end_ms=span_ms)
-    left = [coins_each] * senders
+    rows = sorted(acts[:total], key=_when)
+    # A coin is kept for each send to come: who can't afford more falls back to roses, and the rate stays what it is.
+    spare = Counter(dict.fromkeys(range(senders), coins_each))
+    spare.subtract(row[1] for row in rows)
     sends = []
-    for index, (at_ms, sender, gift, count, message, anonymous) in enumerate(sorted(acts[:total], key=_when)):
-        if PRICES[gift] * count > left[sender]:
+    for index, (at_ms, sender, gift, count, message, anonymous) in enumerate(rows):
+        if PRICES[gift] * count - 1 > spare[sender]:
             gift, count = "rose", 1
-        left[sender] -= PRICES[gift] * count
+        spare[sender] -= PRICES[gift] * count - 1
         sends.append(Planned(index, at_ms, sender, gift, PRICES[gift], count, message, anonymous))
     return sends
 

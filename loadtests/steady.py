@@ -15,17 +15,20 @@ from livegift_client.feed import Restored
 from livegift_client.messages import RoomMessage
 
 from loadtests.audit import audit
-from loadtests.people import Bot, FrameCache, balances, briefly, join, log_in
+from loadtests.people import Bot, FrameCache, balances, briefly, join, log_in, patiently
 from loadtests.report import Report
+from loadtests.room_book import Viewer
 from loadtests.schedule import Planned, plan
-from loadtests.seen import SeenLedger, Verdict, Viewer
+from loadtests.seen import SeenLedger, Verdict
 from loadtests.tally import Gift, Tally
 from loadtests.vitals import Vitals
 
 SETTLE_WAIT_S = 10.0
-"""After the last gift, for everything to settle and be seen."""
-COMBO_WAIT_S = 8.0
-"""After the last gift, for every combo to end: its window of 5 s + 1 s, and 2 s for us."""
+"""After the last gift, for everything to settle."""
+SEEN_WAIT_S = 8.0
+"""After the last gift settled, for everybody to see it and every combo to end: its window of 5 s + 1 s, and 2 s."""
+RETURN_WAIT_S = 30.0
+"""After the last gift, for viewers who are reconnecting: what they missed can be judged once they are back."""
 SENT_SHARE_MIN = 0.99
 SNAPSHOT_WAIT_S = 10.0
 FAILURES_MAX = 20
@@ -58,8 +61,9 @@ class Steady:
     async def run(self) -> Report:
         """Run and judge. Raises ``Unreachable`` or ``HttpFailed`` (perhaps in a group) if it can't even begin."""
         async with Api(self.url, proxy=False) as api:
+            await briefly(api.catalogue)()
             creators = await log_in(api, (f"Creator {number + 1}" for number in range(self.rooms)), "creator")
-            rooms = [(await briefly(api.create_room)(who.token, f"Load test of {who.name}")).id for who in creators]
+            rooms = [(await patiently(api.create_room)(who.token, f"Load test of {who.name}")).id for who in creators]
             logins = await log_in(api, (f"Viewer {number + 1}" for number in range(self.viewers)))
             before = await balances(api, logins[: self.senders])
             sends = plan(
@@ -122,16 +126,22 @@ class Steady:
 
     async def _wait_for_the_end(self, bots: list[Bot]) -> Verdict:
         loop = asyncio.get_running_loop()
-        last_gift_s = loop.time()
+        ended_s = calm_s = loop.time()
         while True:
             await asyncio.sleep(0.5)
-            waited_s = loop.time() - last_gift_s
-            self.progress("waiting for the last to settle", min(int(waited_s), 10), 10)
-            if self.tally.open and waited_s < SETTLE_WAIT_S:
+            now_s = loop.time()
+            self.progress("waiting for the last to settle", min(int(now_s - ended_s), 10), 10)
+            away = sum(not bot.is_live for bot in bots)
+            if away and now_s - ended_s < RETURN_WAIT_S:
+                calm_s = now_s
+                continue
+            if self.tally.open and now_s - calm_s < SETTLE_WAIT_S:
                 continue
             verdict = self.seen.verdict()
-            if verdict.is_clean or waited_s >= SETTLE_WAIT_S:
+            if verdict.is_clean or now_s - calm_s >= SEEN_WAIT_S:
                 break
+        if away:
+            self._fail(f"{away} viewers were not back {RETURN_WAIT_S:.0f} s after the last gift")
         lost, failures = self.tally.findings()
         verdict.lost += lost
         self.failures += failures + verdict.failures

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 BASE_MS = 500
 CAP_MS = 20_000
-STABLE_MS = 5_000
+STABLE_MS = 1_000
 """A connection that lived this long starts the delays over; a shorter one counts as one more failure."""
 
 

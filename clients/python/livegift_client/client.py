@@ -20,13 +20,13 @@ from livegift_client.effects import (
     Ready,
     Transmit,
 )
-from livegift_client.errors import Closed, LivegiftError, OutcomeUnknown, Unreachable
+from livegift_client.errors import Closed, LivegiftError, Unreachable
 from livegift_client.events import FeedKind, User
 from livegift_client.feed import Feed
 from livegift_client.link import OPEN_TIMEOUT_S, Link, Token
 from livegift_client.messages import AnyMessage, RoomFrame, RoomMessage, SnapshotPush, Subscribed
 from livegift_client.reading import decode
-from livegift_client.receipt import Receipt
+from livegift_client.receipt import Receipt, Receipts
 from livegift_client.session import Session
 from livegift_client.subscription import Follower, Subscription
 from livegift_client.urls import websocket_url
@@ -57,7 +57,7 @@ class Client:
         self._url, self._open_timeout_s = websocket_url(url), open_timeout_s
         self._on_balance, self._observe = on_balance, observe
         self._session = Session(random.random)
-        self._receipts: dict[str, Receipt] = {}
+        self._receipts = Receipts()
         self._followers: dict[int, Follower] = {}
         self._failure: LivegiftError | None = None
         self._ready = asyncio.Event()
@@ -154,7 +154,7 @@ class Client:
         """
         self._check_open()
         effects = self._session.post(send, now_ms=self._link.now_ms)
-        receipt = self._receipts[send.gift_event_id] = Receipt(send.gift_event_id, on_change)
+        receipt = self._receipts.issue(send.gift_event_id, on_change)
         self._perform(effects)
         return receipt
 
@@ -206,11 +206,10 @@ class Client:
         if error is not None:
             self._failure = error
         self._ready.set()
-        for receipt in list(self._receipts.values()):
-            receipt.note_failed(OutcomeUnknown(receipt.gift_event_id, str(error or "the client was left")))
+        self._receipts.void(str(error or "the client was left"))
         for follower in list(self._followers.values()):
             follower.ended(error)
-        self._receipts, self._followers = {}, {}
+        self._followers = {}
 
     def _check_open(self) -> None:
         if self._failure is not None:
@@ -229,7 +228,7 @@ class Client:
                 case Transmit():
                     self._link.transmit(effect.frame)
                 case GiftAccepted() | GiftSettled() | GiftFailed():
-                    self._tell_sender(effect)
+                    self._receipts.note(effect)
                 case BalanceMoved():
                     self._note_balance(effect)
                 case FeedEnded():
@@ -242,21 +241,6 @@ class Client:
                     self.user = effect.user
                     self._ready.set()
         self._link.arm()
-
-    def _tell_sender(self, effect: GiftAccepted | GiftSettled | GiftFailed) -> None:
-        match effect:
-            case GiftAccepted():
-                receipt = self._receipts.get(effect.gift_event_id)
-                if receipt is not None:
-                    receipt.note_accepted(event_id=effect.event_id, balance=effect.balance, replayed=effect.replayed)
-            case GiftSettled():
-                receipt = self._receipts.pop(effect.gift_event_id, None)
-                if receipt is not None:
-                    receipt.note_settled(effect.event_id)
-            case GiftFailed():
-                receipt = self._receipts.pop(effect.gift_event_id, None)
-                if receipt is not None:
-                    receipt.note_failed(effect.error)
 
     def _note_balance(self, effect: BalanceMoved) -> None:
         is_news = effect.balance != self.balance

@@ -4,7 +4,6 @@ A ``Refused`` is an answer of the server, final for that gift or command. The ot
 failed, and each says whether the same gift id may be asked again. Their names say what happened, in the protocol's
 words, and so carry no "Error".
 """
-# ruff: noqa: N818
 
 from typing import Final, Self
 

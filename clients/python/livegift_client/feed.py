@@ -94,8 +94,10 @@ class Feed:
             restored = self._restore(message, message.snapshot)
             return [restored, *self._fold(message.events)]
         self._needs_snapshot = False
-        items = self._fold([event for event in message.events if event.offset > self.offset])
-        self._stand_at(message)
+        is_same = message.epoch == self.epoch
+        items = self._fold([event for event in message.events if not is_same or event.offset > self.offset])
+        if not is_same or message.offset > self.offset:  # a pushed snapshot may have overtaken this answer
+            self._stand_at(message)
         if message.totals is not None:
             self.state.trust(message.totals)
         return items

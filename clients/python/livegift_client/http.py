@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from livegift_client.errors import HttpFailed, Unreachable
+from livegift_client.events import User
 from livegift_client.urls import http_url
 
 TIMEOUT_S = 15.0
@@ -34,11 +35,13 @@ class Gift(Struct, frozen=True):
 
 
 class Room(Struct, frozen=True):
-    """A live room. ``state`` is open or closed."""
+    """A live room. ``state`` is open or closed. A room that was just made says only its id."""
 
     id: str
     title: str = ""
     state: str = "open"
+    creator: User | None = None
+    viewers: int = 0
 
 
 class Wallet(Struct, frozen=True):
@@ -76,8 +79,7 @@ class Api:
     async def demo_login(self, name: str, role: str = "viewer") -> Login:
         """Make a new demo person; ``role`` is viewer or creator. Only on servers that run as a demo."""
         answer = await self._call("POST", "/v1/demo/login", {"name": name, "role": role})
-        user = answer.get("user", answer)
-        return Login(answer["token"], user["id"], user["name"])
+        return Login(answer["token"], answer["user"]["id"], answer["user"]["name"])
 
     async def catalogue(self) -> list[Gift]:
         """Return the gifts that can be sent now."""
@@ -89,8 +91,7 @@ class Api:
 
     async def create_room(self, token: str, title: str) -> Room:
         """Open a room of the creator whose ``token`` it is."""
-        answer = await self._call("POST", "/v1/rooms", {"title": title}, token)
-        return msgspec.convert(answer.get("room", answer), Room)
+        return msgspec.convert(await self._call("POST", "/v1/rooms", {"title": title}, token), Room)
 
     async def close_room(self, token: str, room_id: str) -> None:
         """Close a room; gifts accepted before are still announced."""

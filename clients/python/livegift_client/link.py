@@ -13,7 +13,7 @@ import msgspec
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from livegift_client.backoff import Backoff
-from livegift_client.errors import NO_RECONNECT_CODES, Closed, LivegiftError
+from livegift_client.errors import NO_RECONNECT_CODES, Closed, HttpFailed, LivegiftError, Unreachable
 from livegift_client.messages import AnyMessage
 from livegift_client.session import Session
 from livegift_client.wire import Wire, open_wire
@@ -60,6 +60,7 @@ class Link:
         self._fatal: LivegiftError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
+        self._is_over = False
         self._holders: set[object] = set()
 
     @property
@@ -74,6 +75,7 @@ class Link:
                 wait_ms = await self._attempt()
                 await asyncio.sleep(wait_ms / 1_000)
         finally:
+            self._is_over = True
             if self._timer is not None:
                 self._timer.cancel()
 
@@ -104,7 +106,7 @@ class Link:
     def arm(self) -> None:
         """See to it that ``on_turn`` is called when the session has something to do."""
         due_ms = self._session.next_due_ms
-        if due_ms is None:
+        if due_ms is None or self._is_over:
             return
         if self._timer is not None:
             if self._timer_ms <= due_ms:
@@ -130,7 +132,11 @@ class Link:
             if 400 <= status < 500 and status not in TRY_AGAIN_STATUS:
                 raise Closed(None, f"the server answered the handshake with HTTP {status}") from error
             return self._failed(error)
-        except (OSError, EOFError, WebSocketException) as error:  # TimeoutError is an OSError
+        except HttpFailed as error:  # of the function that gets tokens
+            if error.status < 500 and error.status != 429:
+                raise
+            return self._failed(error)
+        except (OSError, EOFError, WebSocketException, Unreachable) as error:  # TimeoutError is an OSError
             return self._failed(error)
         started_ms = self.now_ms
         try:

@@ -76,7 +76,6 @@ class SnapshotPush(Message, tag="snapshot", frozen=True):
     epoch: str
     offset: int
     snapshot: Snapshot
-    feed: FeedKind = "viewer"
 
 
 class ErrorInfo(Struct, frozen=True):

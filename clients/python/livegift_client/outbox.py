@@ -53,15 +53,21 @@ class Outbox:
         return self._gifts.get(gift_event_id) if gift_event_id is not None else None
 
     def post(self, send: Send, *, id_age_ms: float, now_ms: float) -> Outgoing:
-        """Take a gift whose id is ``id_age_ms`` old. Raises ``OutboxFull``, and ``ValueError`` for an id on its way."""
+        """Take a gift whose id is ``id_age_ms`` old, for ``sent`` or ``hold``.
+
+        Raises ``OutboxFull``, and ``ValueError`` for an id that is on its way.
+        """
         if send.gift_event_id in self._gifts:
             raise ValueError(f"gift {send.gift_event_id} is on its way already")
         if len(self._gifts) >= self._unsettled_max:
             raise OutboxFull(f"{len(self._gifts)} gifts are unsettled, the limit is {self._unsettled_max}")
-        gift = Outgoing(send, expires_ms=now_ms + ID_WINDOW_MS - id_age_ms, due_ms=now_ms)
-        self._gifts[send.gift_event_id] = gift
-        self._schedule(gift, now_ms)
+        expires_ms = now_ms + ID_WINDOW_MS - id_age_ms
+        gift = self._gifts[send.gift_event_id] = Outgoing(send, expires_ms=expires_ms, due_ms=expires_ms)
         return gift
+
+    def hold(self, gift: Outgoing) -> None:
+        """There is no connection: nothing is due for it but the end of its window."""
+        self._schedule(gift, gift.expires_ms)
 
     def sent(self, gift: Outgoing, *, now_ms: float) -> None:
         """Note that it was sent just now."""
@@ -103,7 +109,7 @@ class Outbox:
         """The connection is gone: nothing is due but ends of windows."""
         self._due.clear()
         for gift in self._gifts.values():
-            self._schedule(gift, gift.expires_ms)
+            self.hold(gift)
 
     def resend_all(self, *, now_ms: float) -> list[Outgoing]:
         """Return what a new connection must send at once, in order; what was put off stays so."""

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal
 
-from livegift_client.errors import LivegiftError
+from livegift_client.effects import GiftAccepted, GiftFailed, GiftSettled
+from livegift_client.errors import LivegiftError, OutcomeUnknown
 
 State = Literal["sent", "accepted", "settled", "failed"]
 
@@ -63,3 +64,32 @@ class Receipt:
         if self.error is not None:
             raise self.error
         return self
+
+
+class Receipts:
+    """Those of all gifts on their way; as many as the outbox holds."""
+
+    def __init__(self) -> None:
+        self._receipts: dict[str, Receipt] = {}
+
+    def issue(self, gift_event_id: str, on_change: Callable[[Receipt], None] | None) -> Receipt:
+        """Make one for a gift that was just posted."""
+        receipt = self._receipts[gift_event_id] = Receipt(gift_event_id, on_change)
+        return receipt
+
+    def note(self, effect: GiftAccepted | GiftSettled | GiftFailed) -> None:
+        """Pass on what became of a gift; the last word ends our interest in it."""
+        if isinstance(effect, GiftAccepted):
+            if receipt := self._receipts.get(effect.gift_event_id):
+                receipt.note_accepted(event_id=effect.event_id, balance=effect.balance, replayed=effect.replayed)
+        elif receipt := self._receipts.pop(effect.gift_event_id, None):
+            if isinstance(effect, GiftSettled):
+                receipt.note_settled(effect.event_id)
+            else:
+                receipt.note_failed(effect.error)
+
+    def void(self, why: str) -> None:
+        """Nobody will learn more: all that are open end as ``OutcomeUnknown``."""
+        receipts, self._receipts = self._receipts, {}
+        for receipt in receipts.values():
+            receipt.note_failed(OutcomeUnknown(receipt.gift_event_id, why))

@@ -21,7 +21,6 @@ from livegift_client.effects import (
     Transmit,
 )
 from livegift_client.errors import OutcomeUnknown, Refused
-from livegift_client.events import FeedKind
 from livegift_client.feed import Feed, Phase
 from livegift_client.ids import ServerClock, uuid7, uuid7_ms
 from livegift_client.messages import (
@@ -32,6 +31,7 @@ from livegift_client.messages import (
     ErrorInfo,
     Reconnect,
     RoomFrame,
+    RoomMessage,
     Settled,
     SnapshotPush,
     Subscribed,
@@ -52,7 +52,7 @@ class Session:
     def __init__(self, chance: Callable[[], float]) -> None:
         self.clock = ServerClock()
         self.outbox = Outbox(chance)
-        self.feeds: dict[tuple[str, FeedKind], Feed] = {}
+        self.feeds: dict[str, Feed] = {}
         self.is_ready = False
         self._last_id = CONNECT_ID
         self._asked: dict[int, Feed | str] = {}
@@ -112,22 +112,24 @@ class Session:
         """Send a gift, now or as soon as there is a connection. Raises ``OutboxFull`` and ``ValueError``."""
         age_ms = self.clock.now_ms(now_ms) - uuid7_ms(send.gift_event_id) if self.clock.is_set else 0
         gift = self.outbox.post(send, id_age_ms=age_ms, now_ms=now_ms)
-        return [self._transmit_gift(gift, now_ms)] if self.is_ready else []
+        if self.is_ready:
+            return [self._transmit_gift(gift, now_ms)]
+        self.outbox.hold(gift)
+        return []
 
     def follow(self, feed: Feed, *, now_ms: float) -> list[Effect]:
-        """Subscribe. Raises ``ValueError`` if this client follows that room's feed already."""
-        key = (feed.room, feed.feed)
-        if key in self.feeds:
-            raise ValueError(f"room {feed.room} is followed already, as {feed.feed}")
-        self.feeds[key] = feed
+        """Subscribe. Raises ``ValueError`` for a room that is followed: a connection has one feed of it."""
+        if feed.room in self.feeds:
+            raise ValueError(f"room {feed.room} is followed already, as {self.feeds[feed.room].feed}")
+        self.feeds[feed.room] = feed
         return [self._subscribe(feed, now_ms)] if self.is_ready else []
 
     def unfollow(self, feed: Feed) -> list[Effect]:
         """End a subscription; safe to repeat."""
-        if self.feeds.get((feed.room, feed.feed)) is not feed:
+        if self.feeds.get(feed.room) is not feed:
             return []
-        del self.feeds[(feed.room, feed.feed)]
-        if not self.is_ready or any(room == feed.room for room, _ in self.feeds):
+        del self.feeds[feed.room]
+        if not self.is_ready:
             return []
         return [Transmit(encode(Unsubscribe(id=self._next_id(), room=feed.room)))]
 
@@ -136,14 +138,11 @@ class Session:
     def receive(self, message: AnyMessage, *, now_ms: float) -> list[Effect]:
         """Apply one message."""
         match message:
-            case RoomFrame() | SnapshotPush() | Subscribed():
-                if isinstance(message, Subscribed):
-                    self._asked.pop(message.id, None)
-                feed = self.feeds.get((message.room, message.feed))
-                if feed is None:
-                    return []
-                items = feed.receive(message, now_ms=now_ms)
-                return [Deliver(feed, items)] if items else []
+            case RoomFrame() | SnapshotPush():
+                return self._deliver(message, now_ms)
+            case Subscribed():
+                is_ours = self._asked.pop(message.id, None) is self.feeds.get(message.room)
+                return self._deliver(message, now_ms) if is_ours else []
             case Accepted():
                 if message.id is not None:
                     self._asked.pop(message.id, None)
@@ -159,6 +158,13 @@ class Session:
             case Reconnect():
                 return [Hangup(message.after_ms)]
         return []
+
+    def _deliver(self, message: RoomMessage, now_ms: float) -> list[Effect]:
+        feed = self.feeds.get(message.room)
+        if feed is None:
+            return []
+        items = feed.receive(message, now_ms=now_ms)
+        return [Deliver(feed, items)] if items else []
 
     def _connected(self, message: Connected, now_ms: float) -> list[Effect]:
         self.clock.set(message.server_time_ms, at_ms=now_ms)
@@ -186,13 +192,13 @@ class Session:
         return [Fatal(Refused.of(error))]
 
     def _feed_refused(self, feed: Feed, error: ErrorInfo, now_ms: float) -> list[Effect]:
-        if self.feeds.get((feed.room, feed.feed)) is not feed:
+        if self.feeds.get(feed.room) is not feed:
             return []
         feed.phase = Phase.WAITING
         if error.temporary or error.code in CONNECTION_CODES:
             feed.due_ms = now_ms + (error.retry_after_ms or RETRY_DEFAULT_MS)
             return []
-        del self.feeds[(feed.room, feed.feed)]
+        del self.feeds[feed.room]
         return [FeedEnded(feed, Refused.of(error))]
 
     def _gift_refused(self, gift: Outgoing, error: ErrorInfo, now_ms: float) -> list[Effect]:

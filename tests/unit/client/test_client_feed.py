@@ -60,6 +60,14 @@ def test_recovered_events_are_applied_from_where_the_feed_stands(feed: Feed) -> 
     assert (feed.offset, feed.state.coins) == (13, 13)
 
 
+def test_an_answer_overtaken_by_a_snapshot_does_not_turn_the_feed_back(feed: Feed) -> None:
+    feed.phase = Phase.ASKED
+    feed.receive(SnapshotPush("r", "1", 12, Snapshot(Totals(12, 12, 1))), now_ms=0)
+    reply = Subscribed(id=2, room="r", epoch="1", offset=11, recovered=True, events=[gift(11)])
+    assert feed.receive(reply, now_ms=0) == []
+    assert (feed.offset, feed.state.coins) == (12, 12)
+
+
 def test_a_hole_is_never_silent_but_asked_for_again(feed: Feed) -> None:
     assert feed.receive(frame(gift(12), coins=12), now_ms=5.0) == []
     assert (feed.holes, feed.phase, feed.due_ms) == (1, Phase.WAITING, 5.0)

@@ -1,0 +1,143 @@
+"""What each command of a connected client does. A refusal or a fault is an answer; only a bug raises."""
+
+from typing import TYPE_CHECKING
+
+from livegift.clock import now_ms
+from livegift.domain.refusal import Refusal
+from livegift.edge.answers import accepted, faulted, refused
+from livegift.edge.auth import TokenRefused, verify
+from livegift.errors import Fault
+from livegift.gifting import SendGift
+from livegift.wire.messages import (
+    AnyCommand,
+    Connect,
+    Connected,
+    Ping,
+    Refresh,
+    Refreshed,
+    Send,
+    Subscribe,
+    Unsubscribe,
+    Unsubscribed,
+    User,
+)
+from livegift.wire.session import error, pong
+
+if TYPE_CHECKING:
+    from livegift.edge.connection import Connection
+
+ROOMS_MAX = 20
+"""Rooms that one connection may follow."""
+
+
+async def authenticate(connection: "Connection", command: Connect) -> None:
+    """Answer ``connect``: who the client is and what they own."""
+    context = connection.context
+    try:
+        claims = verify(context.secret, command.token, now_ms())
+    except TokenRefused as no:
+        connection.refuse(connection.session.refused(command, no.code))
+        return
+    try:
+        balance = await context.gifting.balance(claims.user)
+    except Fault as fault:
+        connection.session.state = "new"  # the client may try again on this connection
+        connection.send(faulted(command.id, fault))
+        return
+    connection.become(claims)
+    connection.send(
+        Connected(
+            id=command.id,
+            user=User(claims.user, claims.name),
+            balance=balance,
+            server_time_ms=now_ms(),
+            expires_ms=claims.expires_ms,
+            ping_ms=context.config.ping_ms,
+        )
+    )
+
+
+async def perform(connection: "Connection", command: AnyCommand) -> None:
+    """Carry out a command; its answer has been sent when this returns."""
+    try:
+        match command:
+            case Send():
+                await _send(connection, command)
+            case Subscribe():
+                await _subscribe(connection, command)
+            case Unsubscribe():
+                if connection.rooms:
+                    connection.rooms.discard(command.room)
+                connection.context.hub.leave(connection, command.room)
+                connection.send(Unsubscribed(id=command.id, room=command.room))
+            case Refresh():
+                _refresh(connection, command)
+            case Ping():
+                connection.send(pong(command, now_ms=now_ms()))
+    except Fault as fault:
+        connection.context.counters.add("temporary_errors_total")
+        connection.send(faulted(command.id, fault, gift_event_id=getattr(command, "gift_event_id", None)))
+
+
+async def _send(connection: "Connection", command: Send) -> None:
+    context, claims = connection.context, connection.claims
+    assert claims is not None
+    wait_ms = context.admission.retry_after_ms(claims.user, command.gift_event_id)
+    if wait_ms:
+        context.counters.add("rate_limited_total")
+        connection.send(error(command.id, "rate_limited", retry_after_ms=wait_ms))
+        return
+    send = SendGift(
+        sender_id=claims.user,
+        sender_name=claims.name,
+        room=command.room,
+        gift_event_id=command.gift_event_id,
+        gift=command.gift,
+        price_coins=command.price_coins,
+        count=command.count,
+        to=command.to,
+        message=command.message,
+        anonymous=command.anonymous,
+    )
+    answer = await context.gifting.send_gift(send, connection)
+    if isinstance(answer, Refusal):
+        context.counters.add("refused_total")
+        connection.send(refused(command.id, answer))
+        return
+    context.counters.add("replayed_total" if answer.replayed else "accepted_total")
+    connection.send(accepted(command.id, answer))
+
+
+async def _subscribe(connection: "Connection", command: Subscribe) -> None:
+    context, claims = connection.context, connection.claims
+    assert claims is not None
+    room = await context.gifting.room(command.room)
+    if room is None:
+        connection.send(error(command.id, "unknown_room"))
+        return
+    if command.feed == "creator" and room.creator_id != claims.user:
+        connection.send(error(command.id, "not_allowed"))
+        return
+    if connection.rooms is None:
+        connection.rooms = set()
+    if len(connection.rooms) >= ROOMS_MAX and command.room not in connection.rooms:
+        connection.send(error(command.id, "bad_request", f"A connection follows at most {ROOMS_MAX} rooms."))
+        return
+    connection.rooms.add(command.room)
+    await context.hub.join(connection, command.room, command.feed, command.since, command.id)
+    if not connection.is_open:
+        context.hub.leave(connection, command.room)
+
+
+def _refresh(connection: "Connection", command: Refresh) -> None:
+    try:
+        claims = verify(connection.context.secret, command.token, now_ms())
+    except TokenRefused as no:
+        connection.send(error(command.id, no.code))
+        return
+    assert connection.claims is not None
+    if claims.user != connection.claims.user:
+        connection.send(error(command.id, "not_allowed", "The new token is another user's."))
+        return
+    connection.claims = claims
+    connection.send(Refreshed(id=command.id, expires_ms=claims.expires_ms))

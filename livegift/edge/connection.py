@@ -1,0 +1,396 @@
+"""One WebSocket connection, as an ``asyncio.Protocol`` that uvicorn hands the upgrade to.
+
+websockets' Sans-I/O protocol does handshake, parsing, control frames and closing. It is needed only while a frame is
+being read: frames are split by ``framing.whole_frames``, parsed, and the parser is let go, so an idle connection holds
+neither parser nor buffer. Commands are carried out one after the other by a task that lives while there are any.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import structlog
+from websockets.exceptions import NegotiationError
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN, SERVER, Protocol
+from websockets.server import ServerProtocol
+
+from livegift.clock import monotonic_ms
+from livegift.clock import now_ms as wall_ms
+from livegift.domain.refusal import Refusal
+from livegift.edge.answers import accepted, refused
+from livegift.edge.auth import Claims
+from livegift.edge.commands import authenticate, perform
+from livegift.edge.framing import whole_frames
+from livegift.gifting import Receipt
+from livegift.hub.frames import framed
+from livegift.wire.codec import CODECS, JSON, Codec
+from livegift.wire.messages import Message, Settled, SettledGift
+from livegift.wire.session import Authenticate, Close, Effect, Perform, Reply, Session
+
+if TYPE_CHECKING:
+    from livegift.edge.context import EdgeContext
+
+PATH = "/v1/ws"
+WORK_MAX = 64
+"""Commands of one connection that wait; at the bound its socket is not read, and TCP tells the client."""
+CLOSING_MS = 2_000
+"""How long a peer may take to answer our close before the socket goes."""
+
+log = structlog.get_logger(__name__)
+
+
+class Connection(asyncio.Protocol):
+    """A client. ``context`` is set on a subclass made for the process (see ``bind``)."""
+
+    context: ClassVar["EdgeContext"]
+
+    __slots__ = (
+        "_closing_at_ms",
+        "_fragments",
+        "_parser",
+        "_paused",
+        "_ping_at_ms",
+        "_pong_due_ms",
+        "_session",
+        "_since_ms",
+        "_state",
+        "_tail",
+        "_transport",
+        "_work",
+        "_working",
+        "claims",
+        "codec",
+        "rooms",
+    )
+
+    def __init__(self, **_: Any) -> None:  # uvicorn passes its config and state, which we don't need
+        self.codec: Codec = JSON
+        self.claims: Claims | None = None
+        self.rooms: set[str] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._parser: Protocol | None = ServerProtocol(
+            subprotocols=list(CODECS),  # type: ignore[arg-type]
+            select_subprotocol=_select_subprotocol,
+            max_size=self.context.config.frame_bytes_max,
+        )
+        self._session: Session | None = None
+        self._state = "handshake"
+        self._tail: bytearray | None = None
+        self._fragments: list[bytes] | None = None
+        self._work: deque[Effect] | None = None
+        self._working = False
+        self._paused = False
+        self._since_ms = monotonic_ms()
+        self._ping_at_ms = 0
+        self._pong_due_ms = 0
+        self._closing_at_ms = 0
+
+    # --- the transport's calls ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: our own buffer limits make ``pause_writing`` say exactly when the peer lags."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._transport.set_write_buffer_limits(high=0, low=0)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: the upgrade request, then frames."""
+        if self._state == "handshake":
+            self._handshake(data)
+            return
+        if self._state == "gone":
+            return
+        unread: bytes | bytearray = data
+        if self._tail is not None:
+            self._tail += data
+            unread = self._tail
+        end = whole_frames(unread, payload_bytes_max=self.context.config.frame_bytes_max)
+        if end:
+            self._parse(bytes(unread[:end]))
+        self._tail = bytearray(unread[end:]) if end < len(unread) and self._state != "gone" else None
+
+    def eof_received(self) -> bool:
+        """The peer will send no more: the transport closes by itself."""
+        return False
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Let go of everything."""
+        self._state = "gone"
+        self._transport = None
+        self._parser = self._tail = self._fragments = self._work = None
+        context = self.context
+        context.connections.discard(self)
+        for room_id in self.rooms or ():
+            context.hub.leave(self, room_id)
+        if self.claims is not None:
+            own = context.people.get(self.claims.user)
+            if own is not None:
+                own.discard(self)
+                if not own:
+                    del context.people[self.claims.user]
+
+    def pause_writing(self) -> None:
+        """The peer has not taken everything."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The peer has taken everything: where frames were skipped it gets a snapshot."""
+        self._paused = False
+        if self.rooms:
+            self.context.spawn(self._catch_up())
+
+    # --- reading ---
+
+    def _handshake(self, data: bytes) -> None:
+        parser = self._parser
+        assert isinstance(parser, ServerProtocol)
+        parser.receive_data(data)
+        for event in parser.events_received():
+            if isinstance(event, Request):
+                if event.path.partition("?")[0] != PATH:
+                    response = parser.reject(404, "The WebSocket is at /v1/ws.\n")
+                elif self.context.is_draining:
+                    response = parser.reject(503, "This server is about to stop.\n")
+                else:
+                    response = parser.accept(event)
+                parser.send_response(response)
+        self._send_parsers_bytes(parser)
+        if parser.state is OPEN:
+            self.codec = CODECS.get(parser.subprotocol or "", JSON)
+            self._parser = None
+            self._session = Session()
+            self._state = "open"
+            self._since_ms = monotonic_ms()
+            self.context.connections.add(self)
+            self.context.wheel.add(self, self._since_ms + self.context.config.connect_ms)
+        elif parser.handshake_exc is not None:
+            self._end()
+
+    def _parse(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = Protocol(SERVER, state=OPEN, max_size=self.context.config.frame_bytes_max)
+        parser.receive_data(data)
+        for event in parser.events_received():
+            assert isinstance(event, Frame)
+            self._take_frame(event)
+        self._send_parsers_bytes(parser)
+        # Between two fragments of a message the parser must live; a closing handshake it sees to the end.
+        if self._state == "open" and parser.state is OPEN and parser.current_size is None:
+            self._parser = None
+
+    def _send_parsers_bytes(self, parser: Protocol) -> None:
+        for data in parser.data_to_send():
+            if data:
+                self._write(data)
+            else:
+                self._end()
+
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG:
+            self._pong_due_ms = 0
+        if self._state != "open" or frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):
+            return
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY) and (frame.opcode is Opcode.TEXT) != self.codec.is_text:
+            self.close(1003, "this subprotocol has no such frames")
+            return
+        if frame.opcode is Opcode.CONT or not frame.fin:
+            self._fragments = [*(self._fragments or []), bytes(frame.data)]
+            if not frame.fin:
+                return
+            message, self._fragments = b"".join(self._fragments), None
+        else:
+            message = bytes(frame.data)
+        self._take_message(message)
+
+    def _take_message(self, message: bytes) -> None:
+        if self.codec.is_text:
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                self.close(1007, "text frames must be UTF-8")
+                return
+        self.context.counters.add("commands_total")
+        assert self._session is not None
+        command = self.codec.decode_command(message)
+        for effect in self._session.receive(command, now_ms=monotonic_ms()):
+            self._enqueue(effect)
+
+    # --- carrying out ---
+
+    def _enqueue(self, effect: Effect) -> None:
+        if self._work is None:
+            self._work = deque()
+        self._work.append(effect)
+        if len(self._work) >= WORK_MAX and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        if not self._working:
+            self._working = True
+            self.context.spawn(self._carry_out())
+
+    async def _carry_out(self) -> None:
+        try:
+            while self._work and self._state == "open":
+                was_full = len(self._work) >= WORK_MAX
+                await self._do(self._work.popleft())
+                if was_full and self._transport is not None and not self._transport.is_closing():
+                    self._transport.resume_reading()
+        except Exception:
+            # One of the three borders: a bug in one connection's command ends that connection, loudly.
+            log.exception("command_failed", user=self.claims.user if self.claims else None)
+            self.context.counters.add("commands_failed_total")
+            self.close(1011, "this server has a bug")
+        finally:
+            self._working = False
+            if not self._work:
+                self._work = None
+
+    async def _do(self, effect: Effect) -> None:
+        match effect:
+            case Reply(message):
+                self.send(message)
+            case Close(code, reason):
+                self.close(code, reason)
+            case Authenticate(command):
+                await authenticate(self, command)
+            case Perform(command):
+                await perform(self, command)
+
+    async def _catch_up(self) -> None:
+        try:
+            await self.context.hub.caught_up(self)
+        except Exception:
+            log.exception("catch_up_failed")
+            self.close(1011, "this server has a bug")
+
+    def become(self, claims: Claims) -> None:
+        """Take the token's word for who this is, and for how long."""
+        if self._session is not None and self._state == "open":
+            self._session.authenticated()
+            self.claims = claims
+            self.context.people.setdefault(claims.user, set()).add(self)
+            self._ping_at_ms = monotonic_ms() + self.context.config.ping_ms
+            self.context.wheel.add(self, self._ping_at_ms)
+
+    def refuse(self, effects: list[Effect]) -> None:
+        """Carry out what the session says about a bad token."""
+        for effect in effects:
+            if isinstance(effect, Reply):
+                self.send(effect.message)
+            elif isinstance(effect, Close):
+                self.close(effect.code, effect.reason)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client can still be spoken to."""
+        return self._state == "open"
+
+    @property
+    def session(self) -> Session:
+        """The conversation's state; only while the connection is open."""
+        assert self._session is not None
+        return self._session
+
+    # --- writing ---
+
+    def send(self, message: Message) -> None:
+        """Send a message to this client alone."""
+        self.write(framed(self.codec, message))
+
+    def write(self, frame: bytes) -> None:
+        """Send a whole frame, after those before it; nothing if the client has gone."""
+        if self._state == "open":
+            self._write(frame)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def unsent_bytes(self) -> int:
+        """Return how much the client has not taken yet."""
+        if not self._paused or self._transport is None:
+            return 0
+        return self._transport.get_write_buffer_size()
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye with this code, after what was written, and wait a moment for the answer."""
+        if self._state != "open":
+            return
+        parser = self._parser
+        if parser is None or parser.state is not OPEN:
+            parser = self._parser = Protocol(SERVER, state=OPEN, max_size=self.context.config.frame_bytes_max)
+        parser.fail(code, reason) if code == 1009 else parser.send_close(code, reason)
+        self._state = "closing"
+        self._closing_at_ms = monotonic_ms() + CLOSING_MS
+        self._send_parsers_bytes(parser)
+        self.context.wheel.add(self, self._closing_at_ms)
+        self.context.counters.add("closed_total")
+
+    def _end(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    # --- time ---
+
+    def tick(self, now_ms: int) -> int | None:
+        """Do what is due: no connect, a ping, no pong, a token's end, no answer to our close."""
+        config = self.context.config
+        if self._state == "gone" or self._transport is None:
+            return None
+        if self._state == "closing":
+            if now_ms >= self._closing_at_ms:
+                self._transport.abort()
+                return None
+            return self._closing_at_ms
+        if self.claims is None:
+            due_ms = self._since_ms + config.connect_ms
+            if now_ms >= due_ms:
+                self.close(4408, "no connect in time")
+                return None
+            return due_ms
+        return self._tick_connected(now_ms, self.claims)
+
+    def _tick_connected(self, now_ms: int, claims: Claims) -> int | None:
+        config = self.context.config
+        if wall_ms() >= claims.expires_ms:
+            self.close(4502, "the token has ended")
+            return None
+        if self._pong_due_ms and now_ms >= self._pong_due_ms:
+            assert self._transport is not None
+            self._transport.abort()
+            return None
+        if now_ms >= self._ping_at_ms:
+            self._ping_at_ms = now_ms + config.ping_ms
+            self._pong_due_ms = now_ms + config.pong_ms
+            self._write(Frame(Opcode.PING, b"").serialize(mask=False))
+        token_ms = now_ms + claims.expires_ms - wall_ms()
+        return min(self._pong_due_ms or self._ping_at_ms, self._ping_at_ms, token_ms)
+
+    # --- a gift's later news (gifting.Listener) ---
+
+    def settled(self, gifts: list[tuple[str, str]]) -> None:
+        """These gifts of this client's stand in the book."""
+        self.send(Settled(gifts=[SettledGift(gift, event) for gift, event in gifts]))
+
+    def accepted_again(self, receipt: Receipt) -> None:
+        """A gift has been done anew under another event id."""
+        self.send(accepted(None, receipt))
+
+    def failed(self, gift_event_id: str, refusal: Refusal) -> None:
+        """A gift that had been accepted is lost and can't be done any more."""
+        self.send(refused(None, refusal, gift_event_id=gift_event_id))
+
+
+def bind(context: "EdgeContext") -> type[Connection]:
+    """Return the class to give to uvicorn: connections of this process."""
+    return type("BoundConnection", (Connection,), {"context": context, "__slots__": ()})
+
+
+def _select_subprotocol(_: ServerProtocol, offered: Any) -> Any:
+    if not offered:
+        return None  # the default codec, unnamed
+    for name in CODECS:
+        if name in offered:
+            return name
+    raise NegotiationError(f"the subprotocols are {', '.join(CODECS)}")

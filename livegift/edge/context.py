@@ -1,0 +1,52 @@
+"""What all connections of one edge process share."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from livegift.clock import monotonic_ms
+from livegift.config import Config
+from livegift.edge.admission import Admission
+from livegift.edge.wheel import Wheel
+from livegift.gifting import Gifting
+from livegift.hub.hub import Hub
+from livegift.store.book import Book
+from livegift.telemetry import Counters
+
+if TYPE_CHECKING:
+    from livegift.edge.connection import Connection
+
+ROOM_READY_MS = 5_000
+POLL_S = 0.02
+
+
+@dataclass(slots=True)
+class EdgeContext:
+    """One edge process. ``people`` finds a user's connections, for what concerns them alone."""
+
+    config: Config
+    secret: bytes
+    gifting: Gifting
+    book: Book
+    hub: Hub
+    wheel: Wheel
+    admission: Admission
+    tasks: asyncio.TaskGroup
+    counters: Counters
+    connections: "set[Connection]" = field(default_factory=set)
+    people: "dict[str, set[Connection]]" = field(default_factory=dict)
+    is_draining: bool = False
+
+    async def room_ready(self, room_id: str) -> bool:
+        """Wait until the announcer has made a new room's state; False if it does not within 5 s."""
+        until = monotonic_ms() + ROOM_READY_MS
+        while await self.hub.view_of(room_id) is None:
+            if monotonic_ms() > until:
+                return False
+            await asyncio.sleep(POLL_S)
+        return True
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` as a task of this process; it must not raise."""
+        self.tasks.create_task(work)

@@ -1,0 +1,54 @@
+"""The built pages: three HTML files and their assets. They are made by the package's build, not committed."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+WEB = Path(__file__).parent.parent / "web"
+MISSING = "The pages are not built: run `make demo` in a checkout, or install livegift with pip, which builds them.\n"
+FOREVER = "public, max-age=31536000, immutable"
+SHORT = "public, max-age=300"
+
+
+class Assets(StaticFiles):
+    """Assets: those with a hash in their name may be kept for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the file, with how long it may be kept."""
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = FOREVER if _has_hash(path) else SHORT
+        return response
+
+
+def _has_hash(path: str) -> bool:
+    parts = Path(path).name.replace("-", ".").split(".")
+    return len(parts) >= 3 and len(parts[-2]) == 8 and parts[-2].isalnum()
+
+
+def routes() -> list[BaseRoute]:
+    """Return the pages' routes."""
+    return [
+        Route("/", _page_of("index.html")),
+        Route("/r/{room_id}", _page_of("room.html")),
+        Route("/studio", _page_of("studio.html")),
+        Route("/livegift.js", _page_of("livegift.js")),
+        Mount("/assets", Assets(directory=WEB / "assets", check_dir=False)),
+    ]
+
+
+def _page_of(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def page(_: Request) -> Response:
+        if not WEB.is_dir():
+            return PlainTextResponse(MISSING, 503)
+        path = WEB / name
+        if not path.is_file():
+            raise HTTPException(404, f"there is no {name}")
+        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+    return page

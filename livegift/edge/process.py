@@ -1,0 +1,235 @@
+"""Putting an edge process together from a config and a listening socket, and running it until told to stop."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette_compress import CompressMiddleware
+
+from livegift.clock import monotonic_ms, now_ms
+from livegift.config import Config
+from livegift.edge import http, pages
+from livegift.edge.admission import Admission
+from livegift.edge.connection import bind
+from livegift.edge.context import EdgeContext
+from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
+from livegift.edge.wheel import Wheel
+from livegift.engine import connect
+from livegift.errors import Fault
+from livegift.gifting import Gifting
+from livegift.hub.hub import Hub, Rooms
+from livegift.ledger.keys import LedgerKeys
+from livegift.ledger.ledger import Ledger
+from livegift.ledger.news import News
+from livegift.rooms.keys import RoomKeys
+from livegift.rooms.reader import RoomReader
+from livegift.store.book import Book
+from livegift.store.directory import Directory
+from livegift.store.migrate import prepare_book
+from livegift.telemetry import Counters
+from livegift.wire.messages import Reconnect, WalletPush
+
+BODY_BYTES_MAX = 65_536
+REPORT_S = 1.0
+DRAIN_S = 2.0
+POLL_S = 0.02
+DRAIN_SPREAD_MS = 1_500
+
+Report = Callable[[bool, dict[str, float]], None]
+
+log = structlog.get_logger(__name__)
+
+
+async def serve_until(
+    config: Config, secret: bytes, listener: socket.socket, stopping: asyncio.Event, report: Report
+) -> None:
+    """Serve on ``listener`` until told to stop; viewers are then told to reconnect. Raises ``CannotRun``."""
+    assert config.redis_url is not None
+    prepare_book(
+        config.book_path,
+        partitions=config.partitions,
+        now_ms=now_ms(),
+        demo=config.demo,
+        timeout_ms=config.sql_timeout_ms,
+    )
+    client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
+    book = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+    try:
+        facts = await book.facts()
+        keys = LedgerKeys(config.redis_prefix, facts.incarnation)
+        reader = RoomReader(client, RoomKeys(config.redis_prefix, facts.incarnation), top_max=config.top_max)
+        ledger = Ledger(
+            client,
+            keys,
+            facts.partitions,
+            book.read_cold,
+            batch_max=config.batch_gifts_max,
+            queue_max=config.send_queue_max,
+            hot_wallets_max=config.hot_wallets_max,
+        )
+        directory = Directory(book)
+        gifting = Gifting(config, ledger, book, directory, secret=secret, incarnation=facts.incarnation)
+        news = News(client, keys, facts.partitions, gifting.on_mark, gifting.wallet_moved)
+        rooms = Rooms(reader.channel, reader.view, reader.since, reader.positions, reader.count_viewers, reader.viewers)
+        hub = Hub(
+            client,
+            rooms,
+            worker=f"{os.getpid()}",
+            tick_ms=config.tick_ms,
+            buffer_bytes_max=config.viewer_buffer_bytes_max,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            context = EdgeContext(
+                config=config,
+                secret=secret,
+                gifting=gifting,
+                book=book,
+                hub=hub,
+                wheel=Wheel(monotonic_ms()),
+                admission=Admission(burst=config.send_burst, rate_per_s=config.send_rate_per_s),
+                tasks=tasks,
+                counters=_counters(),
+            )
+            gifting.on_wallet(lambda user, balance, reason: _push_wallet(context, user, balance, reason))
+            beside = [tasks.create_task(part.run()) for part in (ledger, gifting, news, hub, context.wheel)]
+            beside.append(tasks.create_task(_report_on(context, report)))
+            server = _Server(_uvicorn_config(context))
+            serving = tasks.create_task(server.serve(sockets=[listener]))
+            await stopping.wait()
+            await _drain(context)
+            server.should_exit = True
+            await serving
+            for task in beside:
+                task.cancel()
+    finally:
+        await client.aclose()
+        await book.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the life line hears signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _uvicorn_config(context: EdgeContext) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(context),
+        ws=bind(context),
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def make_app(context: EdgeContext) -> Starlette:
+    """Return the HTTP application of this process."""
+    app = Starlette(
+        routes=[*http.routes(), *pages.routes()],
+        exception_handlers={Problem: on_problem, Fault: on_fault, HTTPException: on_http, Exception: on_bug},
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(CompressMiddleware, minimum_size=512),
+        ],
+        max_body_size=BODY_BYTES_MAX,
+    )
+    app.state.context = context
+    return app
+
+
+class SecurityHeaders:
+    """Adds to every response what keeps pages from being misused; they load nothing from strangers."""
+
+    HEADERS = (
+        (
+            b"content-security-policy",
+            b"default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; "
+            b"form-action 'self'; frame-ancestors 'self'; object-src 'none'",
+        ),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+    )
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self.HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _push_wallet(context: EdgeContext, user_id: str, balance: int, reason: str) -> None:
+    for connection in list(context.people.get(user_id, ())):
+        connection.send(WalletPush(balance=balance, reason=reason))
+
+
+async def _drain(context: EdgeContext) -> None:
+    """Tell everyone to come back, each at another moment, then close what is left."""
+    context.is_draining = True
+    connections = list(context.connections)
+    for number, connection in enumerate(connections):
+        after_ms = DRAIN_SPREAD_MS * number // max(1, len(connections))
+        connection.send(Reconnect(after_ms=after_ms))
+    until = monotonic_ms() + int(DRAIN_S * 1_000)
+    while context.connections and context.gifting.unsettled() and monotonic_ms() < until:  # noqa: ASYNC110 - once in a life
+        await asyncio.sleep(POLL_S)
+    for connection in list(context.connections):
+        connection.close(1012, "this server restarts")
+    await asyncio.sleep(0.05)  # the close frames leave; those who answer are gone by themselves
+
+
+def _counters() -> Counters:
+    return Counters(
+        commands_total="Commands read from WebSocket clients.",
+        accepted_total="Sends answered with accepted.",
+        replayed_total="Resends answered with their receipt.",
+        refused_total="Sends refused.",
+        rate_limited_total="Sends refused for their rate.",
+        temporary_errors_total="Commands answered with a temporary error.",
+        commands_failed_total="Commands that met a bug of ours.",
+        closed_total="Connections closed by this server.",
+        connections="WebSocket connections.",
+        subscriptions="Room subscriptions.",
+        unsettled="Accepted gifts waiting for the book.",
+        frames_written_total="Room frames written to viewers.",
+        events_total="Room events taken in.",
+        gift_calls_total="Calls of gift.lua.",
+        gift_call_gifts_total="Gifts in those calls.",
+    )
+
+
+async def _report_on(context: EdgeContext, report: Report) -> None:
+    while True:
+        counters, hub = context.counters, context.hub
+        counters.set("connections", len(context.connections))
+        counters.set("subscriptions", hub.viewers())
+        counters.set("unsettled", context.gifting.unsettled())
+        counters.set("frames_written_total", hub.writes)
+        counters.set("events_total", hub.events)
+        calls, gifts = context.gifting.calls()
+        counters.set("gift_calls_total", calls)
+        counters.set("gift_call_gifts_total", gifts)
+        report(True, dict(counters.values))
+        await asyncio.sleep(REPORT_S)

@@ -1,0 +1,43 @@
+"""Events to bytes that may be written to any number of viewers: encoded once, framed once."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET
+from websockets.frames import Frame, Opcode
+
+from livegift.wire.codec import Codec
+from livegift.wire.folds import RoomView
+from livegift.wire.messages import AnyEvent, Message, RoomFrame, Snapshot, Totals
+
+Feed = Literal["viewer", "creator"]
+
+
+def framed(codec: Codec, message: Message) -> bytes:
+    """Return a message as one WebSocket frame of the server's (unmasked)."""
+    return Frame(Opcode.TEXT if codec.is_text else Opcode.BINARY, codec.encode(message)).serialize(mask=False)
+
+
+def for_feed(events: Sequence[AnyEvent], feed: Feed) -> list[AnyEvent]:
+    """Return the events as that feed shows them: the creator's columns are the creator's alone."""
+    if feed == "creator":
+        return list(events)
+    return [msgspec.structs.replace(event, points_total=UNSET, session=UNSET) for event in events]
+
+
+def room_frame(room_id: str, epoch: str, events: Sequence[AnyEvent], totals: Totals, feed: Feed) -> RoomFrame:
+    """Return the message that carries these events, of which there is at least one."""
+    return RoomFrame(
+        room=room_id,
+        feed="creator" if feed == "creator" else UNSET,
+        epoch=epoch,
+        offset=events[-1].offset,
+        events=for_feed(events, feed),
+        totals=totals,
+    )
+
+
+def snapshot_of(view: RoomView, viewers: int) -> Snapshot:
+    """Return a room's state as a message carries it."""
+    return Snapshot(view.totals, view.top, view.combos, viewers)

@@ -1,0 +1,320 @@
+"""The hub: folds come in from Redis, frames go out to this process' viewers.
+
+Pub/sub is a hint. Each second the rooms' positions are compared with the stored ones and gaps are filled from the
+history; what can't be had, or a new epoch, becomes a ``snapshot``. A fold for a quiet room leaves at once; those
+that follow within a tick leave together.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from msgspec import UNSET
+
+from livegift.clock import monotonic_ms
+from livegift.engine import Client, faults
+from livegift.errors import Fault, Unavailable
+from livegift.hub.frames import Feed, for_feed, framed, room_frame, snapshot_of
+from livegift.hub.room import Joining, Room, Viewer
+from livegift.wire.folds import Fold, RoomView, parse_fold
+from livegift.wire.messages import AnyEvent, Since, SnapshotPush, Subscribed
+
+COMPARE_S = 1.0
+FEEDING_WAIT_S = 5.0
+POLL_S = 0.05
+COUNT_MS = 4_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """How to read rooms; given by whoever puts the process together, so that the hub knows no room scripts."""
+
+    channel: Callable[[str], str]
+    view: Callable[[str], Awaitable[RoomView | None]]
+    since: Callable[[str, str, int], Awaitable[list[Fold] | None]]
+    positions: Callable[[list[str]], Awaitable[dict[str, tuple[str, int]]]]
+    count_viewers: Callable[[str, str, int], Awaitable[None]]
+    viewers: Callable[[str], Awaitable[int]]
+
+
+class Hub:
+    """All rooms of this process. ``run`` serves until cancelled."""
+
+    def __init__(self, client: Client, rooms: Rooms, *, worker: str, tick_ms: int, buffer_bytes_max: int) -> None:
+        self._client = client
+        self._read = rooms
+        self._worker = worker
+        self._tick_ms = tick_ms
+        self._buffer_bytes_max = buffer_bytes_max
+        self._rooms: dict[str, Room] = {}
+        self._due: dict[Room, asyncio.TimerHandle | asyncio.Handle] = {}
+        self._subscription = client.pubsub(ignore_subscribe_messages=True)
+        self._channels: dict[str, str] = {}
+        self._wanted = asyncio.Event()
+        self._fill: asyncio.Queue[Room] = asyncio.Queue()
+        self._counted: dict[str, tuple[int, int]] = {}
+        self.writes = 0
+        self.events = 0
+
+    def viewers(self) -> int:
+        """Return how many subscriptions this process has."""
+        return sum(len(room.feeds) for room in self._rooms.values())
+
+    async def count_of(self, room_id: str) -> int:
+        """Return the room's viewers in all processes. Raises ``Unavailable``."""
+        return await self._read.viewers(room_id)
+
+    async def view_of(self, room_id: str) -> RoomView | None:
+        """Return the room's state, or None if it has none. Raises ``Unavailable``."""
+        return await self._read.view(room_id)
+
+    # --- joining and leaving ---
+
+    async def join(self, viewer: Viewer, room_id: str, feed: Feed, since: Since | None, command_id: int) -> None:
+        """Let a viewer in: write ``subscribed``, and every event after it in order. Raises ``Unavailable``."""
+        room = await self._room(room_id)
+        room.leave(viewer)
+        room.feeds[viewer] = feed
+        missed = room.joining[viewer] = Joining()
+        try:
+            folds = await self._read.since(room_id, since.epoch, since.offset) if since else None
+            if folds is not None and since is not None:
+                events = [event for fold in folds for event in fold.events if event.offset > since.offset]
+                offset = events[-1].offset if events else since.offset
+                reply = self._subscribed(command_id, room_id, feed, since.epoch, offset, events)
+                epoch = since.epoch
+            else:
+                view = await self._view(room_id)
+                reply = self._subscribed(command_id, room_id, feed, view.epoch, view.offset, [])
+                reply = _with_snapshot(reply, view, await self._read.viewers(room_id))
+                epoch, offset = view.epoch, view.offset
+        except BaseException:
+            if room.joining.get(viewer) is missed:
+                room.leave(viewer)
+            raise
+        if room.joining.get(viewer) is not missed:
+            return  # it has left, or asked again, meanwhile
+        del room.joining[viewer]
+        viewer.write(framed(viewer.codec, reply))
+        self._let_in(room, viewer, feed, missed, epoch, offset)
+
+    def _let_in(self, room: Room, viewer: Viewer, feed: Feed, missed: Joining, epoch: str, offset: int) -> None:
+        """Write what came while the viewer was joining; it then stands where the room stands, or skips up to it."""
+        if not room.epoch:
+            room.epoch, room.offset = epoch, offset
+        if epoch != room.epoch:
+            self._fill.put_nowait(room)
+            return
+        rest = missed.after(epoch, offset)
+        if rest:
+            viewer.write(framed(viewer.codec, room_frame(room.room_id, epoch, rest, missed.totals, feed)))
+            offset = rest[-1].offset
+        sent = room.pending[0].offset - 1 if room.pending else room.offset
+        if offset > sent:
+            room.ahead[viewer] = offset
+
+    @staticmethod
+    def _subscribed(
+        command_id: int, room_id: str, feed: Feed, epoch: str, offset: int, events: list[AnyEvent]
+    ) -> Subscribed:
+        return Subscribed(
+            id=command_id,
+            room=room_id,
+            feed="creator" if feed == "creator" else UNSET,
+            epoch=epoch,
+            offset=offset,
+            recovered=True,
+            events=for_feed(events, feed),
+            snapshot=None,
+        )
+
+    async def _view(self, room_id: str) -> RoomView:
+        """Return the room's state once it has one and is not being fed."""
+        until = monotonic_ms() + int(FEEDING_WAIT_S * 1_000)
+        while True:
+            view = await self._read.view(room_id)
+            if view is not None and not view.feeding:
+                return view
+            if monotonic_ms() > until:
+                raise Unavailable(f"room {room_id} is being filled from the book")
+            await asyncio.sleep(POLL_S)
+
+    async def _room(self, room_id: str) -> Room:
+        room = self._rooms.get(room_id)
+        if room is None:
+            room = self._rooms[room_id] = Room(room_id)
+            channel = self._read.channel(room_id)
+            self._channels[channel] = room_id
+            async with faults():
+                await self._subscription.subscribe(channel)
+            self._wanted.set()
+        return room
+
+    def leave(self, viewer: Viewer, room_id: str) -> None:
+        """Take a viewer out of a room; the room goes with its last one, a little later."""
+        room = self._rooms.get(room_id)
+        if room is not None:
+            room.leave(viewer)
+
+    async def caught_up(self, viewer: Viewer) -> None:
+        """A viewer's buffer is empty again: where it has lagged it gets a snapshot and goes on."""
+        for room in list(self._rooms.values()):
+            if viewer in room.lagging:
+                await self._push_snapshot(room, [viewer])
+
+    # --- folds in, frames out ---
+
+    def take(self, room_id: str, blob: bytes) -> None:
+        """Take a published fold."""
+        room = self._rooms.get(room_id)
+        if room is None:
+            return
+        fold = parse_fold(blob)
+        if not room.epoch and room.joining:
+            # Nobody stands anywhere yet; the first who is let in will name the position.
+            for missed in room.joining.values():
+                missed.keep(fold.epoch, fold.events, fold.totals)
+            return
+        if room.is_filling:
+            room.has_missed = True
+            return
+        if not room.take(fold):
+            self._fill.put_nowait(room)
+            return
+        self.events += len(fold.events)
+        self._schedule(room)
+
+    def _schedule(self, room: Room) -> None:
+        if room in self._due:
+            return
+        loop = asyncio.get_running_loop()
+        wait_ms = room.busy_until_ms - monotonic_ms()
+        if wait_ms <= 0:
+            self._due[room] = loop.call_soon(self._flush, room)
+        else:
+            self._due[room] = loop.call_later(wait_ms / 1_000, self._flush, room)
+
+    def _flush(self, room: Room) -> None:
+        self._due.pop(room, None)
+        room.busy_until_ms = monotonic_ms() + self._tick_ms
+        self.writes += room.flush(buffer_bytes_max=self._buffer_bytes_max)
+
+    # --- keeping up with the stored rooms ---
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen())
+                tasks.create_task(self._compare())
+                tasks.create_task(self._serve_fills(tasks))
+        finally:
+            await self._subscription.aclose()  # type: ignore[no-untyped-call]
+
+    async def _listen(self) -> None:
+        while True:
+            await self._wanted.wait()
+            try:
+                async with faults():
+                    message = await self._subscription.get_message(timeout=COMPARE_S)
+                if message is not None:
+                    self.take(self._channels.get(message["channel"].decode(), ""), message["data"])
+            except Fault as fault:
+                log.info("folds_interrupted", why=str(fault))
+                await asyncio.sleep(POLL_S)
+            if not self._subscription.subscribed:
+                self._wanted.clear()
+
+    async def _compare(self) -> None:
+        while True:
+            await asyncio.sleep(COMPARE_S)
+            try:
+                await self._drop_empty()
+                await self._count()
+                rooms = [room for room in self._rooms.values() if room.epoch]
+                stored = await self._read.positions([room.room_id for room in rooms])
+                for room in rooms:
+                    position = stored.get(room.room_id)
+                    # What is stored may be older than what has come since; only what is ahead was missed.
+                    if position is not None and (position[0] != room.epoch or position[1] > room.offset):
+                        self._fill.put_nowait(room)
+            except Fault as fault:
+                log.info("rooms_not_compared", why=str(fault))
+
+    async def _drop_empty(self) -> None:
+        for room_id, room in list(self._rooms.items()):
+            if not room.feeds:
+                del self._rooms[room_id]
+                channel = self._read.channel(room_id)
+                del self._channels[channel]
+                self._counted.pop(room_id, None)
+                async with faults():
+                    await self._subscription.unsubscribe(channel)
+                await self._read.count_viewers(room_id, self._worker, 0)
+
+    async def _count(self) -> None:
+        now = monotonic_ms()
+        for room_id, room in list(self._rooms.items()):
+            viewers, said_ms = self._counted.get(room_id, (-1, 0))
+            if viewers != len(room.feeds) or now - said_ms > COUNT_MS:
+                self._counted[room_id] = (len(room.feeds), now)
+                await self._read.count_viewers(room_id, self._worker, len(room.feeds))
+
+    async def _serve_fills(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            room = await self._fill.get()
+            if not room.is_filling and self._rooms.get(room.room_id) is room:
+                room.is_filling = True
+                tasks.create_task(self._fill_room(room))
+
+    async def _fill_room(self, room: Room) -> None:
+        try:
+            await self._catch_up(room)
+        except Fault as fault:
+            log.info("room_not_filled", room=room.room_id, why=str(fault))
+        finally:
+            room.is_filling = False
+        if room.has_missed:
+            room.has_missed = False
+            self._fill.put_nowait(room)
+
+    async def _catch_up(self, room: Room) -> None:
+        folds = await self._read.since(room.room_id, room.epoch, room.offset)
+        if folds is not None and all(room.take(fold) for fold in folds):
+            self._schedule(room)
+            return
+        await self._push_snapshot(room, [viewer for viewer in room.feeds if viewer not in room.joining])
+
+    async def _push_snapshot(self, room: Room, viewers: list[Viewer]) -> None:
+        view = await self._view(room.room_id)
+        if view.epoch != room.epoch or view.offset > room.offset:
+            # Everyone's place has moved: nobody may get what is before it.
+            room.epoch, room.offset, room.pending, room.totals = view.epoch, view.offset, [], view.totals
+            room.ahead.clear()
+            viewers = [viewer for viewer in room.feeds if viewer not in room.joining]
+        elif room.pending:
+            self._flush(room)
+        snapshot = snapshot_of(view, await self._read.viewers(room.room_id))
+        push = SnapshotPush(room=room.room_id, epoch=view.epoch, offset=view.offset, snapshot=snapshot)
+        frames: dict[str, bytes] = {}
+        for viewer in viewers:
+            if viewer in room.feeds:
+                room.lagging.discard(viewer)
+                frame = frames.setdefault(viewer.codec.subprotocol, framed(viewer.codec, push))
+                viewer.write(frame)
+
+
+def _with_snapshot(reply: Subscribed, view: RoomView, viewers: int) -> Subscribed:
+    return Subscribed(
+        id=reply.id,
+        room=reply.room,
+        feed=reply.feed,
+        epoch=reply.epoch,
+        offset=reply.offset,
+        recovered=False,
+        events=[],
+        snapshot=snapshot_of(view, viewers),
+    )

@@ -74,8 +74,7 @@ class Steady:
                 coins_each=min(before, default=0),
             )
             verdict, reconnects = await self._watch_and_gift(rooms, logins, sends)
-            after = await balances(api, logins[: self.senders])
-        self._check_wallets(before, after, verdict)
+            await self._check_wallets(api, logins[: self.senders], before, verdict)
         drift = None
         if self.data is not None:
             drift, findings = await audit(self.data)
@@ -176,8 +175,14 @@ class Steady:
             pass
         return None
 
-    def _check_wallets(self, before: list[int], after: list[int], verdict: Verdict) -> None:
-        for person, (start, end) in enumerate(zip(before, after, strict=True)):
+    async def _check_wallets(self, api: Api, senders: list[Login], before: list[int], verdict: Verdict) -> None:
+        """Every sender must have paid for what settled and for nothing else."""
+        after: list[int] = []
+        try:
+            after = await balances(api, senders)
+        except* LivegiftError as error:
+            self._fail(f"the wallets could not be read: {error.exceptions[0]}")
+        for person, (start, end) in enumerate(zip(before, after, strict=False)):
             expected = start - self.tally.spent[person]
             if end != expected:
                 self._fail(f"sender {person}: the wallet holds {end} coins, expected {expected}")

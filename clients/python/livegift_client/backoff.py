@@ -6,7 +6,8 @@ Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015: ``random(
 from collections.abc import Callable
 
 BASE_MS = 500
-CAP_MS = 20_000
+CAP_MS = 5_000
+"""A gift waits for this at most once its server is back; spread over it, a crowd is no storm."""
 STABLE_MS = 1_000
 """A connection that lived this long starts the delays over; a shorter one counts as one more failure."""
 

@@ -297,10 +297,14 @@ class Gifting:
         if self._on_wallet is not None:
             self._on_wallet(user_id, balance, reason)
 
-    async def nudge(self) -> None:
-        """Tell the flusher that inbox or rooms have news, and forget what this process believed of rooms."""
+    async def inbox_has_news(self) -> None:
+        """Tell the flusher to look at the inbox now."""
+        await self._ledger.nudge("inbox")
+
+    async def rooms_have_news(self) -> None:
+        """Tell everyone that a room was opened or closed; this process forgets what it believed at once."""
         self._directory.forget_rooms()
-        await self._ledger.nudge()
+        await self._ledger.nudge("rooms")
 
     async def wait_granted(self, entry: InboxEntry, *, timeout_ms: int) -> None:
         """Return once an inbox entry has reached the hot wallet; ``Unavailable`` if it does not in time."""

@@ -79,7 +79,14 @@ class Edge:
         )
         self.directory = Directory(self.book)
         self.gifting = Gifting(config, self.ledger, self.book, self.directory, secret=SECRET, incarnation=1)
-        self.news = News(self.client, world.keys, config.partitions, self.gifting.on_mark, self.gifting.wallet_moved)
+        self.news = News(
+            self.client,
+            world.keys,
+            config.partitions,
+            on_mark=self.gifting.on_mark,
+            on_wallet=self.gifting.wallet_moved,
+            on_rooms=self.directory.forget_rooms,
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Edge"]:
@@ -138,7 +145,7 @@ class World:
         user = await self.edge.book.create_user(name, "viewer", now_ms())
         if coins:
             entry = await self.edge.book.grant(user.id, coins, now_ms=now_ms())
-            await self.edge.gifting.nudge()
+            await self.edge.gifting.inbox_has_news()
             await self.edge.gifting.wait_granted(entry, timeout_ms=5_000)
         return user
 

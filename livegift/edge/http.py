@@ -18,6 +18,7 @@ from livegift.hub.frames import snapshot_of
 from livegift.wire.asyncapi import asyncapi
 from livegift.wire.folds import RoomView
 
+BODY_BYTES_MAX = 65_536
 GRANT_TIMEOUT_MS = 5_000
 WALLET_ROWS_MAX = 100
 
@@ -70,8 +71,14 @@ def claims_of(request: Request) -> Claims:
 
 async def body_of(request: Request, shape: type[Body]) -> Body:
     """Return the body as that struct; raises ``Problem`` for anything else, whatever its Content-Type."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        # Starlette's own limit answers in plain text; ours is a problem document like every other error.
+        if len(body) > BODY_BYTES_MAX:
+            raise Problem("too_large", f"The body is larger than {BODY_BYTES_MAX} bytes.")
     try:
-        return msgspec.json.decode(await request.body(), type=shape)
+        return msgspec.json.decode(body, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Problem("bad_request", str(error)) from error
 
@@ -92,7 +99,7 @@ async def demo_login(request: Request) -> Response:
         raise Problem("bad_request", "The name must have letters one can see.")
     user = await context.book.create_user(name, login.role, now_ms())
     entry = await context.book.grant(user.id, context.config.demo_coins, now_ms=now_ms())
-    await context.gifting.nudge()
+    await context.gifting.inbox_has_news()
     await context.gifting.wait_granted(entry, timeout_ms=GRANT_TIMEOUT_MS)
     token = mint(context.secret, user.id, user.name, user.role, context.config.demo_token_ttl_s)
     return json({"token": token, "user": {"id": user.id, "name": user.name}})
@@ -125,7 +132,7 @@ async def create_room(request: Request) -> Response:
     if await context.book.user(claims.user) is None:
         raise Problem("not_allowed", "The book does not know this creator.")
     made = await context.book.create_room(body.title.strip() or body.title, claims.user, now_ms())
-    await context.gifting.nudge()
+    await context.gifting.rooms_have_news()
     if not await context.room_ready(made.id):
         raise Unavailable("the room is made, but the flusher has not opened it yet")
     return json({"id": made.id}, status=201)
@@ -165,7 +172,7 @@ async def close_room(request: Request) -> Response:
     if row.creator_id != claims.user:
         raise Problem("not_allowed", "Only a room's creator closes it.")
     await context.book.close_room(row.id, now_ms())
-    await context.gifting.nudge()
+    await context.gifting.rooms_have_news()
     return json({"id": row.id, "state": "closed"})
 
 

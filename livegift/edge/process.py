@@ -1,6 +1,7 @@
 """Putting an edge process together from a config and a listening socket, and running it until told to stop."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -37,7 +38,6 @@ from livegift.store.migrate import prepare_book
 from livegift.telemetry import Counters
 from livegift.wire.messages import Reconnect, WalletPush
 
-BODY_BYTES_MAX = 65_536
 REPORT_S = 1.0
 DRAIN_S = 2.0
 POLL_S = 0.02
@@ -46,6 +46,7 @@ DRAIN_SPREAD_MS = 1_500
 Report = Callable[[bool, dict[str, float]], None]
 
 log = structlog.get_logger(__name__)
+logging.getLogger("websockets").setLevel(logging.WARNING)  # it tells of every viewer at INFO
 
 
 async def serve_until(
@@ -77,7 +78,14 @@ async def serve_until(
         )
         directory = Directory(book)
         gifting = Gifting(config, ledger, book, directory, secret=secret, incarnation=facts.incarnation)
-        news = News(client, keys, facts.partitions, gifting.on_mark, gifting.wallet_moved)
+        news = News(
+            client,
+            keys,
+            facts.partitions,
+            on_mark=gifting.on_mark,
+            on_wallet=gifting.wallet_moved,
+            on_rooms=directory.forget_rooms,
+        )
         rooms = Rooms(reader.channel, reader.view, reader.since, reader.positions, reader.count_viewers, reader.viewers)
         hub = Hub(
             client,
@@ -145,7 +153,6 @@ def make_app(context: EdgeContext) -> Starlette:
             Middleware(SecurityHeaders),
             Middleware(CompressMiddleware, minimum_size=512),
         ],
-        max_body_size=BODY_BYTES_MAX,
     )
     app.state.context = context
     return app

@@ -76,13 +76,20 @@ class Keeper:
                 async with faults(), self._client.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(self._keys.hints_channel)
                     while True:
-                        if await subscription.get_message(timeout=1.0) is not None:
-                            self._inbox_wake.set()
-                            self._compare_at_ms = 0
-                            self._flusher.check_soon()
+                        hint = await subscription.get_message(timeout=1.0)
+                        if hint is not None:
+                            self._take_hint(hint["data"])
             except Fault as fault:
                 log.info("hints_interrupted", why=str(fault))
                 await asyncio.sleep(TICK_S)
+
+    def _take_hint(self, what: bytes) -> None:
+        if what == b"inbox":
+            self._inbox_wake.set()
+        elif what == b"rooms":
+            self._compare_at_ms = 0
+        elif what == b"partitions":
+            self._flusher.check_soon()
 
     # --- inbox ---
 

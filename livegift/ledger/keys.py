@@ -18,7 +18,7 @@ class LedgerKeys:
         self.wallets_channel = f"{self._prefix}wallets"
         """``<balance> <reason> <user id>`` when a wallet moved by an inbox entry."""
         self.hints_channel = f"{self._prefix}hints"
-        """Anything: the flusher should look at inbox, rooms and partitions now."""
+        """``inbox``, ``rooms`` or ``partitions``: what has news; the flusher looks, edges forget rooms."""
 
     def partition(self, p: int) -> str:
         """Return the common start of a partition's keys."""

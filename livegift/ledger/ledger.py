@@ -76,11 +76,11 @@ class Ledger:
         wallets, _ = await self._read_cold([user_id], [], 0)
         return wallets[0].coins
 
-    async def nudge(self) -> None:
-        """Tell the flusher that inbox, rooms or partitions have news; it would look by itself a little later."""
+    async def nudge(self, what: str) -> None:
+        """Tell everyone that inbox, rooms or partitions have news; they would look by themselves a little later."""
         try:
             async with faults():
-                await self._client.publish(self._keys.hints_channel, b"")
+                await self._client.publish(self._keys.hints_channel, what)
         except Fault as fault:
             log.debug("hint_lost", why=str(fault))
 
@@ -88,5 +88,5 @@ class Ledger:
         while True:
             await self._nudged.wait()
             self._nudged.clear()
-            await self.nudge()
+            await self.nudge("partitions")
             await asyncio.sleep(NUDGE_INTERVAL_S)

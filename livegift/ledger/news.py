@@ -1,4 +1,4 @@
-"""What the flusher tells every edge: how far the book has got, and wallets that moved by something else.
+"""What every edge hears: how far the book has got, wallets that moved by something else, rooms that changed.
 
 Pub/sub is a hint, so once a second the marks are also read. A broken subscription is made anew.
 """
@@ -26,12 +26,22 @@ log = structlog.get_logger(__name__)
 class News:
     """Listens until cancelled."""
 
-    def __init__(self, client: Client, keys: LedgerKeys, partitions: int, on_mark: OnMark, on_wallet: OnWallet) -> None:
+    def __init__(
+        self,
+        client: Client,
+        keys: LedgerKeys,
+        partitions: int,
+        *,
+        on_mark: OnMark,
+        on_wallet: OnWallet,
+        on_rooms: Callable[[], None],
+    ) -> None:
         self._client = client
         self._keys = keys
         self._partitions = partitions
         self._on_mark = on_mark
         self._on_wallet = on_wallet
+        self._on_rooms = on_rooms
 
     async def run(self) -> None:
         """Listen and poll until cancelled."""
@@ -61,7 +71,9 @@ class News:
         while True:
             try:
                 async with faults(), self._client.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.subscribe(self._keys.marks_channel, self._keys.wallets_channel)
+                    await subscription.subscribe(
+                        self._keys.marks_channel, self._keys.wallets_channel, self._keys.hints_channel
+                    )
                     while True:
                         message = await subscription.get_message(timeout=POLL_S)
                         if message is not None:
@@ -74,6 +86,10 @@ class News:
         if channel == self._keys.marks_channel:
             p, epoch, mark = data.split(b" ")
             self._on_mark(int(p), int(epoch), int(mark))
+            return
+        if channel == self._keys.hints_channel:
+            if data == b"rooms":
+                self._on_rooms()
             return
         balance, reason, user_id = data.split(b" ", 2)
         self._on_wallet(user_id.decode(), int(balance), reason.decode())

@@ -186,14 +186,21 @@ class Announcer:
         return caught_up
 
     async def lacking(self, room_ids: Iterable[str], marks: dict[str, dict[int, int]], owner: str) -> list[str]:
-        """Return the rooms whose state is missing, another owner's, or behind these marks; one round trip."""
+        """Return the rooms whose state is missing, another owner's, or behind these marks; one round trip.
+
+        Rooms with open combos are noted on the way: an announcer that has just begun knows of none.
+        """
         names = list(room_ids)
         async with faults(), self._client.pipeline(transaction=False) as pipe:
             for room_id in names:
-                pipe.hgetall(self._keys.all(room_id)[0])
-            states = await pipe.execute()
+                state_key, *_, due_key, _ = self._keys.all(room_id)
+                pipe.hgetall(state_key)
+                pipe.zcard(due_key)
+            found = await pipe.execute()
         lacking = []
-        for room_id, state in zip(names, states, strict=True):
+        for room_id, state, open_combos in zip(names, found[::2], found[1::2], strict=True):
+            if open_combos:
+                self._note_combos(room_id)
             stands = {p: int(state.get(b"m:%d" % p, 0)) for p in marks.get(room_id, {})}
             whole = state.get(b"owner") == owner.encode() and state.get(b"feeding") != b"1"
             if not whole or any(stands[p] < seq for p, seq in marks.get(room_id, {}).items()):

@@ -19,8 +19,8 @@ from livegift.config import Config
 from livegift.telemetry import ProcessReport
 
 BACKOFF_MIN_S = 0.1
-BACKOFF_MAX_S = 5.0
-STEADY_S = 30.0
+BACKOFF_MAX_S = 2.0
+STEADY_S = 10.0
 """A process that lived this long was well; its next death counts as the first."""
 REPORT_AGE_MAX_S = 5.0
 """A process that says nothing for this long is not ready: its loop hangs."""
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class BackOff:
-    """Pauses before the next start: 0.1 s, doubling to 5 s, from the start again after 30 s alive. Pure."""
+    """Pauses before the next start: 0.1 s, doubling to 2 s, from the start again after 10 s alive. Pure."""
 
     def __init__(self) -> None:
         self._next_s = BACKOFF_MIN_S

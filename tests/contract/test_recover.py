@@ -102,7 +102,7 @@ async def test_a_receipt_survives_close_price_change_and_eviction(world: World) 
         ]
         await world.edge.book.replace_catalogue(dearer)
         await world.edge.book.close_room(room.id, now_ms())
-        await world.edge.gifting.nudge()
+        await world.edge.gifting.rooms_have_news()
         world.edge.directory._catalogue = None
         assert await world.edge.gifting.send_gift(one, heard) == same
 
@@ -129,7 +129,7 @@ async def test_a_room_that_lost_its_state_is_fed_from_the_book(world: World) -> 
         await until(whole)
         before = await world.reader.view(room.id)
         await world.client.unlink(*world.room_keys.all(room.id))
-        await world.edge.gifting.nudge()
+        await world.edge.gifting.rooms_have_news()
         await until(whole)
         after = await world.reader.view(room.id)
         assert before is not None

@@ -3,14 +3,14 @@
 from livegift.supervisor.children import BackOff
 
 
-def test_pauses_double_up_to_five_seconds() -> None:
+def test_pauses_double_up_to_two_seconds() -> None:
     back_off = BackOff()
-    assert [back_off.after(0) for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert [back_off.after(0) for _ in range(7)] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
-def test_a_process_that_was_well_for_30_s_starts_at_once_again() -> None:
+def test_a_process_that_was_well_for_10_s_starts_at_once_again() -> None:
     back_off = BackOff()
     for _ in range(5):
         back_off.after(1)
-    assert back_off.after(30) == 0.1
-    assert back_off.after(29) == 0.2
+    assert back_off.after(10) == 0.1
+    assert back_off.after(9) == 0.2

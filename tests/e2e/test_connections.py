@@ -1,0 +1,137 @@
+"""What a connection may do and what ends it, over real sockets."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx2
+import pytest
+import websockets
+
+from livegift.edge.auth import load_secret, mint
+from tests.wire import login, wire
+
+Server = dict[str, Any]
+
+
+async def close_code(socket: websockets.ClientConnection) -> int | None:
+    async with asyncio.timeout(10):
+        await socket.wait_closed()
+    return socket.close_code
+
+
+async def test_a_command_before_connect_is_refused_and_the_connection_stays(server: Server) -> None:
+    async with wire(server["url"]) as client:
+        assert (await client.ask("ping"))["error"]["code"] == "not_connected"
+        token, _ = await login(server["url"], "Ann")
+        assert (await client.ask("connect", token=token))["type"] == "connected"
+        assert (await client.ask("connect", token=token))["error"]["code"] == "bad_request"
+        assert (await client.ask("ping"))["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "number"),
+    [
+        ("garbage", "bad_request", None),
+        ("[]", "bad_request", None),
+        ('{"type":"dance","id":4}', "unknown_command", 4),
+        ('{"type":"ping","id":"four"}', "bad_request", None),
+        ('{"type":"subscribe","id":5}', "bad_request", 5),
+        ('{"type":"ping","id":-1}', "bad_request", None),
+    ],
+)
+async def test_an_unreadable_frame_is_a_typed_error(server: Server, frame: str, code: str, number: int | None) -> None:
+    async with wire(server["url"]) as client:
+        await client.socket.send(frame)
+        answer = await client.receive()
+        assert (answer["type"], answer["id"], answer["error"]["code"]) == ("error", number, code)
+
+
+async def test_ten_unreadable_frames_close_the_connection(server: Server) -> None:
+    async with wire(server["url"]) as client:
+        for _ in range(10):
+            await client.socket.send("garbage")
+        for _ in range(10):
+            await client.receive()
+        assert await close_code(client.socket) == 4400
+
+
+@pytest.mark.parametrize(("ttl_s", "code"), [(-5, "token_expired"), (60, "bad_token")])
+async def test_a_bad_token_is_told_and_closed(server: Server, ttl_s: int, code: str) -> None:
+    secret = load_secret(server["data"] / "secret.key") if code == "token_expired" else b"x" * 32
+    async with wire(server["url"]) as client:
+        answer = await client.ask("connect", token=mint(secret, "u", "U", "viewer", ttl_s))
+        assert answer["error"]["code"] == code
+        assert await close_code(client.socket) == 4401
+
+
+async def test_a_token_that_ends_closes_and_a_refreshed_one_does_not(server: Server) -> None:
+    secret = load_secret(server["data"] / "secret.key")
+    short, long = (mint(secret, "u", "U", "viewer", ttl) for ttl in (2, 60))
+    async with wire(server["url"], short) as ended, wire(server["url"], short) as refreshed:
+        assert (await refreshed.ask("refresh", token=long))["type"] == "refreshed"
+        assert (await refreshed.ask("refresh", token="nonsense"))["error"]["code"] == "bad_token"
+        assert await close_code(ended.socket) == 4502
+        assert (await refreshed.ask("ping"))["type"] == "pong"
+
+
+async def test_a_frame_over_the_limit_closes_with_1009(server: Server) -> None:
+    async with wire(server["url"]) as client:
+        await client.socket.send("x" * 65_537)
+        assert await close_code(client.socket) == 1009
+
+
+async def test_frames_may_come_in_pieces_and_messages_in_fragments(server: Server) -> None:
+    token, _ = await login(server["url"], "Bea")
+    async with wire(server["url"]) as client:
+        text = json.dumps({"type": "connect", "id": 1, "token": token})
+        await client.socket.send([text[:5], text[5:9], text[9:]])
+        assert (await client.reply(1))["type"] == "connected"
+
+
+async def test_another_path_or_subprotocol_is_no_websocket(server: Server) -> None:
+    base = server["url"].replace("http", "ws")
+    with pytest.raises(websockets.InvalidStatus, match="404"):
+        await websockets.connect(base + "/elsewhere", proxy=None)
+    with pytest.raises(websockets.InvalidStatus, match="400"):
+        await websockets.connect(base + "/v1/ws", subprotocols=["other"], proxy=None)  # type: ignore[list-item]
+
+
+async def test_only_the_creator_gets_the_creators_feed(server: Server) -> None:
+    token, _ = await login(server["url"], "Cy")
+    async with wire(server["url"], token) as client:
+        assert (await client.ask("subscribe", room="r1", feed="creator"))["error"]["code"] == "not_allowed"
+        assert (await client.ask("subscribe", room="nowhere"))["error"]["code"] == "unknown_room"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "/v1/demo/login", "{", 400, "bad_request"),
+        ("POST", "/v1/demo/login", '{"name":""}', 400, "bad_request"),
+        ("POST", "/v1/demo/login", '{"name":"A","role":"king"}', 400, "bad_request"),
+        ("POST", "/v1/demo/login", '"' + "x" * 70_000 + '"', 413, "too_large"),
+        ("POST", "/v1/rooms", '{"title":"T"}', 401, "bad_token"),
+        ("GET", "/v1/wallet", None, 401, "bad_token"),
+        ("GET", "/v1/rooms/nowhere", None, 404, "unknown_room"),
+        ("GET", "/v1/nothing", None, 404, "unknown_route"),
+        ("DELETE", "/v1/rooms", None, 405, "method_not_allowed"),
+    ],
+)
+async def test_a_bad_request_is_a_problem_document(
+    server: Server, method: str, path: str, body: str | None, status: int, code: str
+) -> None:
+    async with httpx2.AsyncClient(base_url=server["url"], trust_env=False) as http:
+        response = await http.request(method, path, content=body)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_asyncapi_document_names_every_message_and_code(server: Server) -> None:
+    async with httpx2.AsyncClient(base_url=server["url"], trust_env=False) as http:
+        document = (await http.get("/v1/asyncapi.json")).json()
+    assert document["asyncapi"] == "3.0.0"
+    assert {"connect", "send", "accepted", "settled", "room", "snapshot", "error"} <= set(
+        document["components"]["messages"]
+    )
+    assert "insufficient_coins" in document["x-error-codes"]

@@ -56,8 +56,6 @@ class Config:
     """Longest time between two gifts of one combo."""
     history_frames_max: int = 1_000
     """Folds kept per room for those who reconnect."""
-    history_ms: int = 300_000
-    """Age of the oldest fold kept per room."""
     top_max: int = 100
     """Senders in a snapshot's ranking."""
     room_closed_fold_ms: int = 3_600_000

@@ -1,0 +1,43 @@
+"""What is undocumented is a red test: protocol, codes, settings, commands."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from livegift.config import Config
+from livegift.wire.asyncapi import COMMANDS, PUSHES
+from livegift.wire.codes import CLOSE, REFUSALS, TEMPORARY
+from livegift.wire.messages import AnyEvent
+
+ROOT = Path(__file__).parent.parent.parent
+PROTOCOL = (ROOT / "docs/protocol.md").read_text()
+
+
+def test_the_protocol_page_names_every_message_and_its_fields() -> None:
+    for struct in (*COMMANDS, *PUSHES, *AnyEvent.__args__):
+        assert f"`{struct.__struct_config__.tag}`" in PROTOCOL, struct
+        for field in struct.__struct_fields__:
+            assert re.search(rf"\b{field}\b", PROTOCOL), f"{struct.__name__}.{field}"
+
+
+def test_the_protocol_page_names_every_code_with_its_meaning() -> None:
+    for code, text in (REFUSALS | TEMPORARY).items():
+        assert f"| `{code}` | {text} |" in PROTOCOL
+    for number, text in CLOSE.items():
+        assert f"| {number} | {text} |" in PROTOCOL
+
+
+def test_the_configuration_page_names_every_setting_with_its_default() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", page, flags=re.M))
+    settings = {
+        field.name: str(field.default if field.default is not dataclasses.MISSING else field.default_factory())  # type: ignore[misc]
+        for field in dataclasses.fields(Config)
+    }
+    assert documented == settings
+
+
+def test_the_docs_link_to_nothing_that_is_missing() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

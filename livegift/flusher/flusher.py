@@ -105,6 +105,10 @@ class Flusher:
     async def recover_where_needed(self) -> None:
         """Recover each partition that needs it; raises ``CannotRun`` where nobody but an operator can help."""
         recovered = 0
+        if not self._marks:
+            # Before anything is changed: a restored backup must stay what it is.
+            for p in range(self._partitions):
+                await self._recovery.refuse_older(p)
         for p in range(self._partitions):
             if p not in self.stopped and await self._recover(p):
                 recovered += 1

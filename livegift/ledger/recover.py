@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from livegift.clock import now_ms
-from livegift.engine import Client, Script
+from livegift.engine import Client, Script, faults
 from livegift.errors import Busy, CannotRun
 from livegift.ledger.journal import JournalReader
 from livegift.ledger.keys import LAYOUT, LedgerKeys
@@ -59,6 +59,16 @@ class Recovery:
         self._drain_batch = drain
         self._partitions = partitions
         self._journal_events_max = journal_events_max
+
+    async def refuse_older(self, p: int) -> None:
+        """Raise ``BookOlder`` or ``CannotRun`` if this partition could not be recovered; changes nothing."""
+        row = await self._book.partition(p)
+        async with faults():
+            found: Any = await self._client.hgetall(self._keys.meta(p))
+        self._check(p, row, {field.decode(): value.decode() for field, value in found.items()})
+        last = await self._reader.last(p)
+        if last is not None and last > (row.epoch, row.mark):
+            await self._continues(row)
 
     async def recover(self, p: int) -> bool:
         """Recover a partition if it needs it; tells whether it did.

@@ -66,8 +66,7 @@ async def perform(connection: "Connection", command: AnyCommand) -> None:
             case Subscribe():
                 await _subscribe(connection, command)
             case Unsubscribe():
-                if connection.rooms:
-                    connection.rooms.discard(command.room)
+                connection.rooms = tuple(room for room in connection.rooms if room != command.room)
                 connection.context.hub.leave(connection, command.room)
                 connection.send(Unsubscribed(id=command.id, room=command.room))
             case Refresh():
@@ -118,12 +117,11 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     if command.feed == "creator" and room.creator_id != claims.user:
         connection.send(error(command.id, "not_allowed"))
         return
-    if connection.rooms is None:
-        connection.rooms = set()
-    if len(connection.rooms) >= ROOMS_MAX and command.room not in connection.rooms:
+    if command.room not in connection.rooms and len(connection.rooms) >= ROOMS_MAX:
         connection.send(error(command.id, "bad_request", f"A connection follows at most {ROOMS_MAX} rooms."))
         return
-    connection.rooms.add(command.room)
+    if command.room not in connection.rooms:
+        connection.rooms = (*connection.rooms, command.room)
     await context.hub.join(connection, command.room, command.feed, command.since, command.id)
     if not connection.is_open:
         context.hub.leave(connection, command.room)

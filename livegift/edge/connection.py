@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, **_: Any) -> None:  # uvicorn passes its config and state, which we don't need
         self.codec: Codec = JSON
         self.claims: Claims | None = None
-        self.rooms: set[str] | None = None
+        self.rooms: tuple[str, ...] = ()
         self._transport: asyncio.Transport | None = None
         self._parser: Protocol | None = ServerProtocol(
             subprotocols=list(CODECS),  # type: ignore[arg-type]
@@ -121,14 +121,10 @@ class Connection(asyncio.Protocol):
         self._parser = self._tail = self._fragments = self._work = None
         context = self.context
         context.connections.discard(self)
-        for room_id in self.rooms or ():
+        for room_id in self.rooms:
             context.hub.leave(self, room_id)
         if self.claims is not None:
-            own = context.people.get(self.claims.user)
-            if own is not None:
-                own.discard(self)
-                if not own:
-                    del context.people[self.claims.user]
+            context.forget(self.claims.user, self)
 
     def pause_writing(self) -> None:
         """The peer has not taken everything."""
@@ -269,7 +265,7 @@ class Connection(asyncio.Protocol):
         if self._session is not None and self._state == "open":
             self._session.authenticated()
             self.claims = claims
-            self.context.people.setdefault(claims.user, set()).add(self)
+            self.context.remember(claims.user, self)
             self._ping_at_ms = monotonic_ms() + self.context.config.ping_ms
             self.context.wheel.add(self, self._ping_at_ms)
 

@@ -35,8 +35,18 @@ class EdgeContext:
     tasks: asyncio.TaskGroup
     counters: Counters
     connections: "set[Connection]" = field(default_factory=set)
-    people: "dict[str, set[Connection]]" = field(default_factory=dict)
+    people: "dict[str, tuple[Connection, ...]]" = field(default_factory=dict)
     is_draining: bool = False
+
+    def remember(self, user_id: str, connection: "Connection") -> None:
+        """Note a user's connection. Most have one: a tuple weighs a quarter of a set."""
+        self.people[user_id] = (*self.people.get(user_id, ()), connection)
+
+    def forget(self, user_id: str, connection: "Connection") -> None:
+        """Forget a user's connection; safe to repeat."""
+        rest = tuple(one for one in self.people.pop(user_id, ()) if one is not connection)
+        if rest:
+            self.people[user_id] = rest
 
     async def room_ready(self, room_id: str) -> bool:
         """Wait until the announcer has made a new room's state; False if it does not within 5 s."""

@@ -188,7 +188,7 @@ class SecurityHeaders:
 
 
 def _push_wallet(context: EdgeContext, user_id: str, balance: int, reason: str) -> None:
-    for connection in list(context.people.get(user_id, ())):
+    for connection in context.people.get(user_id, ()):
         connection.send(WalletPush(balance=balance, reason=reason))
 
 

@@ -53,6 +53,7 @@ class Keeper:
         self._fold_ms = room_closed_fold_ms
         self._evict_interval_ms = evict_interval_ms
         self._inbox_wake = asyncio.Event()
+        self._rooms_wake = asyncio.Event()
         self._compare_at_ms = 0
         self._sweep_at_ms = monotonic_ms() + evict_interval_ms
         self._look_at_ms = 0
@@ -88,6 +89,7 @@ class Keeper:
             self._inbox_wake.set()
         elif what == b"rooms":
             self._compare_at_ms = 0
+            self._rooms_wake.set()
         elif what == b"partitions":
             self._flusher.check_soon()
 
@@ -118,7 +120,12 @@ class Keeper:
                     await self._keep_rooms()
             except Fault as fault:
                 log.info("rooms_wait", why=str(fault))
-            await asyncio.sleep(TICK_S)
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._rooms_wake.wait()
+            except TimeoutError:
+                continue
+            self._rooms_wake.clear()
 
     async def _keep_rooms(self) -> None:
         if monotonic_ms() >= self._compare_at_ms:
@@ -131,13 +138,17 @@ class Keeper:
 
     async def _compare(self) -> None:
         rooms = await self._book.live_rooms(closed_since_ms=now_ms() - self._fold_ms)
-        # What the book has just taken is announced within the pass under way; only then is a lower mark a loss.
-        await self._flusher.pass_done()
-        await self._flusher.pass_done()
         async with faults():
             owner = (await self._client.info("replication"))["master_replid"]
         marks = {room_id: room.marks for room_id, room in rooms.items()}
-        self._announcer.behind |= set(await self._announcer.lacking(rooms, marks, owner))
+        stateless, lagging = await self._announcer.lacking(rooms, marks, owner)
+        self._announcer.behind |= set(stateless)
+        if lagging:
+            # What the book has just taken is announced within the pass under way; only then is it a loss.
+            await self._flusher.pass_done()
+            await self._flusher.pass_done()
+            _, lagging = await self._announcer.lacking(lagging, marks, owner)
+            self._announcer.behind |= set(lagging)
         closed = {room_id for room_id, room in rooms.items() if room.is_closed}
         self._closed &= closed
         for room_id in closed - self._closed - self._announcer.behind:

@@ -185,8 +185,10 @@ class Announcer:
                     await self._client.unlink(*self._keys.all(room_id))
         return caught_up
 
-    async def lacking(self, room_ids: Iterable[str], marks: dict[str, dict[int, int]], owner: str) -> list[str]:
-        """Return the rooms whose state is missing, another owner's, or behind these marks; one round trip.
+    async def lacking(
+        self, room_ids: Iterable[str], marks: dict[str, dict[int, int]], owner: str
+    ) -> tuple[list[str], list[str]]:
+        """Return the rooms without whole state of this owner's, and those behind these marks; one round trip.
 
         Rooms with open combos are noted on the way: an announcer that has just begun knows of none.
         """
@@ -197,15 +199,15 @@ class Announcer:
                 pipe.hgetall(state_key)
                 pipe.zcard(due_key)
             found = await pipe.execute()
-        lacking = []
+        stateless, lagging = [], []
         for room_id, state, open_combos in zip(names, found[::2], found[1::2], strict=True):
             if open_combos:
                 self._note_combos(room_id)
-            stands = {p: int(state.get(b"m:%d" % p, 0)) for p in marks.get(room_id, {})}
-            whole = state.get(b"owner") == owner.encode() and state.get(b"feeding") != b"1"
-            if not whole or any(stands[p] < seq for p, seq in marks.get(room_id, {}).items()):
-                lacking.append(room_id)
-        return lacking
+            if state.get(b"owner") != owner.encode() or state.get(b"feeding") == b"1":
+                stateless.append(room_id)
+            elif any(int(state.get(b"m:%d" % p, 0)) < seq for p, seq in marks.get(room_id, {}).items()):
+                lagging.append(room_id)
+        return stateless, lagging
 
     # --- combos and closing ---
 

@@ -38,6 +38,8 @@ class Config:
     """How long a read or write of the book waits for its lock before HTTP answers 503."""
     flush_pause_ms: int = 2
     """Pause between two commits, so that other writers of the SQLite book get their turn."""
+    flush_busy_pause_ms: int = 8
+    """The same pause while much is happening (over 16 events in the last commit): larger batches cost less each."""
     flush_events_max: int = 2_000
     """Most events of one partition in one transaction."""
     journal_events_max: int = 200_000
@@ -48,6 +50,8 @@ class Config:
     """How often the flusher looks for idle wallets."""
     batch_gifts_max: int = 64
     """Gifts of one gift.lua call, 1 to 64."""
+    batch_interval_ms: int = 3
+    """Shortest time between two gift.lua calls of a partition, so that a busy one sends fewer, larger batches."""
     send_queue_max: int = 4_096
     """Gifts of an edge process waiting for one partition; beyond it `busy`."""
     send_deadline_ms: int = 5_000

@@ -75,6 +75,7 @@ class Edge:
             self.book.read_cold,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
+            interval_ms=config.batch_interval_ms,
             hot_wallets_max=config.hot_wallets_max,
         )
         self.directory = Directory(self.book)

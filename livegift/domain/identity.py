@@ -53,4 +53,4 @@ def pseudonym(secret: bytes, *, room_id: str, user_id: str) -> str:
 def gift_digest(secret: bytes, fields: tuple[str | int | bool | None, ...]) -> str:
     """Return the HMAC of what the client sent, so that another content under the same id is noticed."""
     text = "".join(f"{len(str(field))}:{field}," for field in fields)
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret, text.encode(), "sha256").hex()[:32]

@@ -74,6 +74,7 @@ async def serve_until(
             book.read_cold,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
+            interval_ms=config.batch_interval_ms,
             hot_wallets_max=config.hot_wallets_max,
         )
         directory = Directory(book)

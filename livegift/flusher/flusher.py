@@ -22,6 +22,7 @@ from livegift.store.flush import Disagreement, JournalledMovement, Moved, Partit
 from livegift.store.flusher_book import FlusherBook
 
 WAIT_MS = 250
+BUSY_EVENTS = 16
 CHECK_MS = 1_000
 RETRY_S = 0.05
 
@@ -45,6 +46,7 @@ class Flusher:
         partitions: int,
         journal_events_max: int,
         flush_pause_ms: int,
+        flush_busy_pause_ms: int,
     ) -> None:
         self._client = client
         self._keys = keys
@@ -53,6 +55,8 @@ class Flusher:
         self._reader = reader
         self._partitions = partitions
         self._flush_pause_s = flush_pause_ms / 1_000
+        self._flush_busy_pause_s = flush_busy_pause_ms / 1_000
+        self._last_events = 0
         self._inbox = inbox
         self._recovery = Recovery(
             client, keys, book, reader, self._drain, partitions=partitions, journal_events_max=journal_events_max
@@ -86,7 +90,8 @@ class Flusher:
                 if not await self.step():
                     await self._reader.wait(self._active(), timeout_ms=WAIT_MS)
                 else:
-                    await asyncio.sleep(self._flush_pause_s)
+                    is_busy = self._last_events > BUSY_EVENTS
+                    await asyncio.sleep(self._flush_busy_pause_s if is_busy else self._flush_pause_s)
             except Fault as fault:
                 log.warning("flusher_waits", why=str(fault))
                 self.check_soon()
@@ -187,7 +192,8 @@ class Flusher:
             return False
         self._noted_behind |= set(behind)
         self.flushes += 1
-        self.events += sum(len(batch.events) for batch in batches)
+        self._last_events = sum(len(batch.events) for batch in batches)
+        self.events += self._last_events
         for batch in batches:
             self._marks[batch.partition] = (batch.epoch, batch.mark)
         await self._announcer.announce(settled)

@@ -53,6 +53,7 @@ class FlusherParts:
             partitions=partitions,
             journal_events_max=config.journal_events_max,
             flush_pause_ms=config.flush_pause_ms,
+            flush_busy_pause_ms=config.flush_busy_pause_ms,
         )
         self.janitor = Janitor(client, keys, partitions=partitions, hot_wallets_max=config.hot_wallets_max)
         self.keeper = Keeper(

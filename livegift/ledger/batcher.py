@@ -38,6 +38,7 @@ class Batcher:
         *,
         batch_max: int,
         queue_max: int,
+        interval_ms: int,
         needs_recovery: Callable[[], None],
     ) -> None:
         self._p = p
@@ -46,6 +47,7 @@ class Batcher:
         self._loader = loader
         self._batch_max = batch_max
         self._queue_max = queue_max
+        self._interval_s = interval_ms / 1_000
         self._needs_recovery = needs_recovery
         self._view: PartitionView | None = None
         self._pending: deque[Charge] = deque()
@@ -70,13 +72,19 @@ class Batcher:
 
     async def run(self) -> None:
         """Serve the queue until cancelled."""
+        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._serve_loads())
             while True:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._pending:
+                    started_s = loop.time()
                     await self._serve(self._take())
+                    # A lone gift never waits; when they come thick, the next call carries several.
+                    wait_s = started_s + self._interval_s - loop.time()
+                    if wait_s > 0:
+                        await asyncio.sleep(wait_s)
 
     def _take(self) -> list[Charge]:
         batch: list[Charge] = []

@@ -30,6 +30,7 @@ class Ledger:
         *,
         batch_max: int,
         queue_max: int,
+        interval_ms: int,
         hot_wallets_max: int,
     ) -> None:
         self.partitions = partitions
@@ -46,6 +47,7 @@ class Ledger:
                 loader,
                 batch_max=batch_max,
                 queue_max=queue_max,
+                interval_ms=interval_ms,
                 needs_recovery=self._nudged.set,
             )
             for p in range(partitions)

@@ -17,8 +17,8 @@ from livegift.engine import Client, faults
 from livegift.errors import Fault, Unavailable
 from livegift.hub.frames import Feed, for_feed, framed, room_frame, snapshot_of
 from livegift.hub.room import Joining, Room, Viewer
-from livegift.wire.folds import Fold, RoomView, parse_fold
-from livegift.wire.messages import AnyEvent, Since, SnapshotPush, Subscribed
+from livegift.wire.folds import History, RoomView, parse_fold
+from livegift.wire.messages import Since, SnapshotPush, Subscribed
 
 COMPARE_S = 1.0
 FEEDING_WAIT_S = 5.0
@@ -34,7 +34,7 @@ class Rooms:
 
     channel: Callable[[str], str]
     view: Callable[[str], Awaitable[RoomView | None]]
-    since: Callable[[str, str, int], Awaitable[list[Fold] | None]]
+    since: Callable[[str, str, int], Awaitable[History | None]]
     positions: Callable[[list[str]], Awaitable[dict[str, tuple[str, int]]]]
     count_viewers: Callable[[str, str, int], Awaitable[None]]
     viewers: Callable[[str], Awaitable[int]]
@@ -80,17 +80,12 @@ class Hub:
         room.feeds[viewer] = feed
         missed = room.joining[viewer] = Joining()
         try:
-            folds = await self._read.since(room_id, since.epoch, since.offset) if since else None
-            if folds is not None and since is not None:
-                events = [event for fold in folds for event in fold.events if event.offset > since.offset]
-                offset = events[-1].offset if events else since.offset
-                reply = self._subscribed(command_id, room_id, feed, since.epoch, offset, events)
-                epoch = since.epoch
+            history = await self._read.since(room_id, since.epoch, since.offset) if since else None
+            if history is not None and since is not None:
+                reply = _recovered(command_id, room_id, feed, since, history)
             else:
                 view = await self._view(room_id)
-                reply = self._subscribed(command_id, room_id, feed, view.epoch, view.offset, [])
-                reply = _with_snapshot(reply, view, await self._read.viewers(room_id))
-                epoch, offset = view.epoch, view.offset
+                reply = _with_snapshot(command_id, room_id, feed, view, await self._read.viewers(room_id))
         except BaseException:
             if room.joining.get(viewer) is missed:
                 room.leave(viewer)
@@ -99,7 +94,7 @@ class Hub:
             return  # it has left, or asked again, meanwhile
         del room.joining[viewer]
         viewer.write(framed(viewer.codec, reply))
-        self._let_in(room, viewer, feed, missed, epoch, offset)
+        self._let_in(room, viewer, feed, missed, reply.epoch, reply.offset)
 
     def _let_in(self, room: Room, viewer: Viewer, feed: Feed, missed: Joining, epoch: str, offset: int) -> None:
         """Write what came while the viewer was joining; it then stands where the room stands, or skips up to it."""
@@ -115,21 +110,6 @@ class Hub:
         sent = room.pending[0].offset - 1 if room.pending else room.offset
         if offset > sent:
             room.ahead[viewer] = offset
-
-    @staticmethod
-    def _subscribed(
-        command_id: int, room_id: str, feed: Feed, epoch: str, offset: int, events: list[AnyEvent]
-    ) -> Subscribed:
-        return Subscribed(
-            id=command_id,
-            room=room_id,
-            feed="creator" if feed == "creator" else UNSET,
-            epoch=epoch,
-            offset=offset,
-            recovered=True,
-            events=for_feed(events, feed),
-            snapshot=None,
-        )
 
     async def _view(self, room_id: str) -> RoomView:
         """Return the room's state once it has one and is not being fed."""
@@ -282,8 +262,8 @@ class Hub:
             self._fill.put_nowait(room)
 
     async def _catch_up(self, room: Room) -> None:
-        folds = await self._read.since(room.room_id, room.epoch, room.offset)
-        if folds is not None and all(room.take(fold) for fold in folds):
+        history = await self._read.since(room.room_id, room.epoch, room.offset)
+        if history is not None and all(room.take(fold) for fold in history.folds):
             self._schedule(room)
             return
         await self._push_snapshot(room, [viewer for viewer in room.feeds if viewer not in room.joining])
@@ -307,14 +287,30 @@ class Hub:
                 viewer.write(frame)
 
 
-def _with_snapshot(reply: Subscribed, view: RoomView, viewers: int) -> Subscribed:
+def _recovered(command_id: int, room_id: str, feed: Feed, since: Since, history: History) -> Subscribed:
+    events = [event for fold in history.folds for event in fold.events if event.offset > since.offset]
     return Subscribed(
-        id=reply.id,
-        room=reply.room,
-        feed=reply.feed,
-        epoch=reply.epoch,
-        offset=reply.offset,
+        id=command_id,
+        room=room_id,
+        feed="creator" if feed == "creator" else UNSET,
+        epoch=since.epoch,
+        offset=events[-1].offset if events else since.offset,
+        recovered=True,
+        events=for_feed(events, feed),
+        totals=history.totals,
+        snapshot=None,
+    )
+
+
+def _with_snapshot(command_id: int, room_id: str, feed: Feed, view: RoomView, viewers: int) -> Subscribed:
+    return Subscribed(
+        id=command_id,
+        room=room_id,
+        feed="creator" if feed == "creator" else UNSET,
+        epoch=view.epoch,
+        offset=view.offset,
         recovered=False,
         events=[],
+        totals=view.totals,
         snapshot=snapshot_of(view, viewers),
     )

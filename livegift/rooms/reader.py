@@ -7,7 +7,7 @@ import msgspec
 from livegift.clock import now_ms
 from livegift.engine import Client, faults
 from livegift.rooms.keys import RoomKeys
-from livegift.wire.folds import ComboFact, Fold, RoomView, parse_fold
+from livegift.wire.folds import ComboFact, History, RoomView, parse_fold
 from livegift.wire.messages import OpenCombo, TopSender, Totals
 
 VIEWERS_BELIEVED_MS = 10_000
@@ -48,21 +48,22 @@ class RoomReader:
             combos=[_combo(text) for text in combos],
         )
 
-    async def since(self, room_id: str, epoch: str, offset: int) -> list[Fold] | None:
+    async def since(self, room_id: str, epoch: str, offset: int) -> History | None:
         """Return the folds that hold every event after ``offset``, in order; None if they can't be had."""
         state_key, *_, frames_key = self._keys.all(room_id)
         async with faults(), self._client.pipeline(transaction=True) as pipe:
-            pipe.hmget(state_key, ["epoch", "offset"])
+            pipe.hmget(state_key, ["epoch", "offset", "coins", "gifts", "senders"])
             pipe.xrange(frames_key, min=f"{epoch}-{offset + 1}" if epoch.isdigit() else "-")
-            (found_epoch, found_offset), entries = await pipe.execute()
+            (found_epoch, found_offset, *sums), entries = await pipe.execute()
         if found_epoch is None or found_epoch.decode() != epoch or int(found_offset) < offset:
             return None
-        folds = [parse_fold(fields[b"d"]) for _, fields in entries]
+        totals = Totals(*map(int, sums))
         if offset == int(found_offset):
-            return []
+            return History([], totals)
+        folds = [parse_fold(fields[b"d"]) for _, fields in entries]
         if not folds or folds[0].events[0].offset > offset + 1:
             return None
-        return folds
+        return History(folds, totals)
 
     async def positions(self, room_ids: list[str]) -> dict[str, tuple[str, int]]:
         """Return (epoch, offset) of the rooms that have state, in one round trip."""

@@ -129,6 +129,13 @@ def _combo_ended(line: bytes) -> ComboEnded:
     )
 
 
+class History(Struct, frozen=True):
+    """What a room has had since a position, in order (the first fold may hold older events too), and its sums now."""
+
+    folds: list[Fold]
+    totals: Totals
+
+
 class RoomView(Struct, frozen=True):
     """A room's state at one offset, as read from its slot. ``feeding``: wait, it is being filled from the book."""
 

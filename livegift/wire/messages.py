@@ -223,7 +223,7 @@ class Connected(Message, tag="connected", frozen=True):
 
 
 class Subscribed(Message, tag="subscribed", kw_only=True, frozen=True):
-    """Reply to ``subscribe``: the missed events (``recovered``) or a snapshot at ``offset``."""
+    """Reply to ``subscribe``: the missed events (``recovered``) or a snapshot; ``totals`` hold at ``offset``."""
 
     id: int
     room: str
@@ -232,6 +232,7 @@ class Subscribed(Message, tag="subscribed", kw_only=True, frozen=True):
     offset: int
     recovered: bool
     events: list[AnyEvent]
+    totals: Totals
     snapshot: Snapshot | None
 
 

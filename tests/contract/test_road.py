@@ -35,9 +35,9 @@ async def test_a_gift_is_accepted_settled_and_announced_once(world: World) -> No
     view = await world.reader.view(room.id)
     assert view is not None
     assert (view.totals.gifts, view.totals.senders, view.top[0].name, view.top[0].coins_total) == (3, 1, "Ann", 3)
-    folds = await world.reader.since(room.id, view.epoch, 0)
-    assert folds is not None
-    gifts = [event for fold in folds for event in fold.events if isinstance(event, GiftEvent)]
+    history = await world.reader.since(room.id, view.epoch, 0)
+    assert history is not None
+    gifts = [event for fold in history.folds for event in fold.events if isinstance(event, GiftEvent)]
     assert [gift.event_id for gift in gifts] == [receipt.event_id]
     assert gifts[0].combo is not None
     assert gifts[0].combo.total == 3

@@ -22,8 +22,8 @@ async def events_of(world: World, room_id: str) -> list[AnyEvent]:
     view = await world.reader.view(room_id)
     if view is None:
         return []
-    folds = await world.reader.since(room_id, view.epoch, 0)
-    return [event for fold in folds or [] for event in fold.events]
+    history = await world.reader.since(room_id, view.epoch, 0)
+    return [event for fold in history.folds for event in fold.events] if history else []
 
 
 async def ended(world: World, room_id: str) -> list[ComboEnded]:

@@ -107,6 +107,7 @@ async def test_who_comes_back_gets_exactly_what_was_missed(server: Server, room:
         async with asyncio.timeout(10):
             again = await all_back()
         assert (again["recovered"], again["snapshot"]) == (True, None)
+        assert again["totals"] == {"coins": 1_597, "gifts": 4, "senders": 1}
         assert [event["offset"] for event in again["events"]] == [first["offset"] + n for n in (2, 3, 4)]
         fresh = await client.ask("subscribe", room=room[0], since={"epoch": "1", "offset": 1})
         assert (fresh["recovered"], fresh["events"], fresh["snapshot"]["totals"]["coins"]) == (False, [], 1_597)

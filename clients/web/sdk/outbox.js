@@ -6,7 +6,6 @@
 
 import { ID_WINDOW_MS } from "./uuid7.js";
 
-/** @import {Accepted} from "./protocol.js" */
 /** @import {Gift} from "./gift.js" */
 
 /** A gift neither settled nor refused this long after it was sent is asked about by sending it again. */

@@ -55,16 +55,16 @@ const Page = () =>
       <${Brand} /><span class="bar-space"></span><${ThemeToggle} />
       <a class="button" href="/studio">Studio</a>
     </header>
-    <section class="hero">
-      <div>
-        <h1>Gifts for live streams, <em>honest to the coin.</em></h1>
-        <p class="dim">The open, self-hosted gifting server. Put it beside your video: viewers send gifts, the room sees them at once, creators earn.</p>
-      </div>
-      <div class="floating" aria-hidden="true">
-        ${FLOATING.map((gift) => html`<img key=${gift} class=${`float-${gift}`} src=${`/assets/gifts/${gift}.svg`} alt="" />`)}
-      </div>
-    </section>
     <main>
+      <section class="hero">
+        <div>
+          <h1>Gifts for live streams, <em>honest to the coin.</em></h1>
+          <p class="dim">The open, self-hosted gifting server. Put it beside your video: viewers send gifts, the room sees them at once, creators earn.</p>
+        </div>
+        <div class="floating" aria-hidden="true">
+          ${FLOATING.map((gift) => html`<img key=${gift} class=${`float-${gift}`} src=${`/assets/gifts/${gift}.svg`} alt="" />`)}
+        </div>
+      </section>
       <h2>Live now</h2>
       <${Rooms} />
       <section class="facts">

@@ -147,15 +147,17 @@ function Page() {
     <${Bar} />
     ${live &&
     html`<${OfflineBanner} status=${live.status.value} wasConnected=${live.wasConnected.value} unsettled=${live.client.unsettled} />`}
-    ${problem.value
-      ? html`<section class="card lost" role="alert">
-          <h1>Nothing live here</h1>
-          <p class="dim">${problem.value}</p>
-          <a class="button is-primary" href="/">See who is live</a>
-        </section>`
-      : room.value
-        ? html`<${Watching} found=${room.value} />`
-        : html`<div class="stage is-loading" aria-busy="true"></div>`}
+    <main>
+      ${problem.value
+        ? html`<section class="card lost" role="alert">
+            <h1>Nothing live here</h1>
+            <p class="dim">${problem.value}</p>
+            <a class="button is-primary" href="/">See who is live</a>
+          </section>`
+        : room.value
+          ? html`<${Watching} found=${room.value} />`
+          : html`<div class="stage is-loading" aria-busy="true"></div>`}
+    </main>
     <${Toasts} />
   </div>`;
 }

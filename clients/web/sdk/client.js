@@ -7,13 +7,12 @@ import { ServerClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { Following } from "./following.js";
-import { Gift } from "./gift.js";
-import { Outbox, RETRY_DEFAULT_MS } from "./outbox.js";
+import { Gifts } from "./gifts.js";
+import { RETRY_DEFAULT_MS } from "./outbox.js";
 import { CONNECTION_CODES, LivegiftError } from "./protocol.js";
 import { realTimers } from "./timers.js";
-import { uuid7 } from "./uuid7.js";
 
-/** @import {Accepted, Connected, ErrorMessage, Message, User} from "./protocol.js" */
+/** @import {Connected, ErrorInfo, Message, User} from "./protocol.js" */
 /** @import {ConnectionOptions, Ending, Status} from "./connection.js" */
 /** @import {GiftOrder} from "./gift.js" */
 /** @import {Outgoing} from "./outbox.js" */
@@ -34,7 +33,7 @@ export class Client extends Emitter {
   #rooms = new Map();
   /** What a command id was about, until it is answered. @type {Map<number, Following | Outgoing>} */
   #asked = new Map();
-  #outbox;
+  #gifts;
   #timers;
   /** @type {(() => void) | null} */
   #cancelTick = null;
@@ -43,13 +42,20 @@ export class Client extends Emitter {
   constructor(options) {
     super();
     this.#timers = options.timers ?? realTimers;
-    this.#outbox = new Outbox(options.chance);
     this.connection = new Connection(options, {
       onStatus: (status) => this.emit("status", status),
       onReady: (connected) => this.#ready(connected),
       onMessage: (message) => this.#receive(message),
       onLost: () => this.#lost(),
       onEnded: (ending) => this.emit("ended", ending),
+    });
+    this.#gifts = new Gifts({
+      connection: this.connection,
+      clock: this.clock,
+      timers: this.#timers,
+      chance: options.chance,
+      ask: (about) => this.#ask(about),
+      onBalance: (balance) => this.#setBalance(balance, null),
     });
   }
 
@@ -59,7 +65,7 @@ export class Client extends Emitter {
 
   /** Gifts on their way. */
   get unsettled() {
-    return this.#outbox.unsettled;
+    return this.#gifts.unsettled;
   }
 
   /** Connect, and stay so. */
@@ -87,14 +93,14 @@ export class Client extends Emitter {
     const following = new Following(room, feed, (left) => this.#leave(left));
     this.#rooms.set(room, following);
     if (this.connection.isReady) this.#subscribe(following);
+    this.#tickLater();
     return following;
   }
 
   /** Send a gift, now or as soon as there is a connection. Throws when too many are on their way. @param {GiftOrder} order */
   send(order) {
-    const gift = new Gift(order);
-    const outgoing = this.#outbox.post(gift);
-    if (this.connection.isReady) this.#transmit(outgoing);
+    const gift = this.#gifts.send(order);
+    this.#tickLater();
     return gift;
   }
 
@@ -114,14 +120,14 @@ export class Client extends Emitter {
     this.emit("user", connected.user);
     this.#setBalance(connected.balance, null);
     // Money first: a gift that was cut off is older than anything that could be shown.
-    for (const outgoing of this.#outbox.resendAll(this.#timers.now())) this.#transmit(outgoing);
+    this.#gifts.resendAll();
     for (const following of this.#rooms.values()) this.#subscribe(following);
     this.#tickLater();
   }
 
   #lost() {
     this.#asked.clear();
-    this.#outbox.lost();
+    this.#gifts.lost();
     for (const following of this.#rooms.values()) following.feed.lost();
     this.#tickLater();
   }
@@ -134,11 +140,16 @@ export class Client extends Emitter {
     } else if (message.type === "subscribed") {
       const following = this.#rooms.get(message.room);
       if (following && this.#answered(message.id) === following) this.#deliver(following, message);
-    } else if (message.type === "accepted") this.#accepted(message);
-    else if (message.type === "settled") {
-      for (const { gift_event_id, event_id } of message.gifts) this.#settled(gift_event_id, event_id);
-    } else if (message.type === "error") this.#refused(message);
-    else if (message.type === "wallet") this.#setBalance(message.balance, message.reason);
+    } else if (message.type === "accepted") {
+      this.#answered(message.id);
+      this.#gifts.accepted(message);
+    } else if (message.type === "settled") {
+      for (const { gift_event_id, event_id } of message.gifts) this.#gifts.settled(gift_event_id, event_id);
+    } else if (message.type === "error") {
+      const about = this.#answered(message.id);
+      if (about instanceof Following) this.#roomRefused(about, message.error);
+      else this.#gifts.refused(about, message.gift_event_id, message.error);
+    } else if (message.type === "wallet") this.#setBalance(message.balance, message.reason);
     else if (message.type === "pong") this.clock.set(message.server_time_ms, this.#timers.now());
     this.#tickLater();
   }
@@ -152,43 +163,7 @@ export class Client extends Emitter {
     following.emit("change", null);
   }
 
-  /** @param {Accepted} receipt */
-  #accepted(receipt) {
-    if (receipt.id !== null) this.#answered(receipt.id);
-    // A replayed receipt holds the balance of back then.
-    if (!receipt.replayed) this.#setBalance(receipt.balance, null);
-    this.#outbox.get(receipt.gift_event_id)?.gift.noteAccepted(receipt);
-    if (receipt.settled) this.#settled(receipt.gift_event_id, receipt.event_id);
-  }
-
-  /** @param {string} giftEventId @param {string} eventId */
-  #settled(giftEventId, eventId) {
-    const outgoing = this.#outbox.get(giftEventId);
-    if (!outgoing) return;
-    this.#outbox.drop(outgoing);
-    outgoing.gift.noteSettled(eventId);
-  }
-
-  /** @param {ErrorMessage} message */
-  #refused({ id, gift_event_id, error }) {
-    const about = id === null ? undefined : this.#answered(id);
-    if (about instanceof Following) {
-      this.#roomRefused(about, error);
-      return;
-    }
-    const outgoing = about ?? this.#outbox.get(gift_event_id);
-    if (!outgoing) return;
-    if (error.temporary || CONNECTION_CODES.has(error.code)) {
-      this.#outbox.putOff(outgoing, error.retry_after_ms, this.#timers.now());
-      return;
-    }
-    // A bad_id names the server's time: this gift failed, the next id will be right.
-    if (error.now_ms !== undefined) this.clock.set(error.now_ms, this.#timers.now());
-    if (error.code === "insufficient_coins" && error.balance !== undefined) this.#setBalance(error.balance, null);
-    this.#fail(outgoing, new LivegiftError(error));
-  }
-
-  /** @param {Following} following @param {ErrorMessage["error"]} error */
+  /** @param {Following} following @param {ErrorInfo} error */
   #roomRefused(following, error) {
     if (this.#rooms.get(following.room) !== following) return;
     following.feed.lost();
@@ -200,59 +175,43 @@ export class Client extends Emitter {
     following.emit("refused", new LivegiftError(error));
   }
 
-  /** @param {number} id */
-  #answered(id) {
-    const about = this.#asked.get(id);
-    this.#asked.delete(id);
-    return about;
-  }
-
   /** @param {number} balance @param {string | null} reason */
   #setBalance(balance, reason) {
     this.balance = balance;
     this.emit("balance", { balance, reason });
   }
 
-  // --- what is due ---
+  // --- what is asked, and when again ---
 
-  /** @param {Outgoing} outgoing */
-  #transmit(outgoing) {
-    const { gift } = outgoing;
-    gift.id ??= uuid7(this.serverTimeMs());
+  /** A command id that stands for this until it is answered. @param {Following | Outgoing} about */
+  #ask(about) {
     const id = this.connection.nextId();
-    this.#asked.set(id, outgoing);
-    this.#outbox.sent(outgoing, this.#timers.now());
-    this.connection.send({ type: "send", id, gift_event_id: gift.id, ...gift.order });
-    this.#tickLater();
+    this.#asked.set(id, about);
+    return id;
+  }
+
+  /** @param {number | null} id */
+  #answered(id) {
+    if (id === null) return undefined;
+    const about = this.#asked.get(id);
+    this.#asked.delete(id);
+    return about;
   }
 
   /** @param {Following} following */
   #subscribe(following) {
     const { feed } = following;
-    const id = this.connection.nextId();
-    this.#asked.set(id, following);
+    const { since } = feed;
     feed.phase = "asked";
     feed.dueMs = this.#timers.now() + SUBSCRIBE_WAIT_MS;
-    const since = feed.since;
-    this.connection.send({ type: "subscribe", id, room: feed.room, feed: feed.kind, ...(since && { since }) });
-    this.#tickLater();
-  }
-
-  /** @param {Outgoing} outgoing @param {LivegiftError} error */
-  #fail(outgoing, error) {
-    this.#outbox.drop(outgoing);
-    outgoing.gift.noteFailed(error);
+    const command = { type: "subscribe", id: this.#ask(following), room: feed.room, feed: feed.kind };
+    this.connection.send(since ? { ...command, since } : command);
   }
 
   #tick() {
-    const nowMs = this.#timers.now();
-    for (const outgoing of this.#outbox.due(nowMs)) {
-      if (nowMs >= outgoing.expiresMs) {
-        const message = "Not known to be settled when its id's window of 15 minutes ended.";
-        this.#fail(outgoing, new LivegiftError({ code: "unknown_outcome", message }));
-      } else if (this.connection.isReady) this.#transmit(outgoing);
-    }
+    this.#gifts.tick();
     if (this.connection.isReady) {
+      const nowMs = this.#timers.now();
       for (const following of this.#rooms.values()) {
         if (following.feed.dueMs !== null && following.feed.dueMs <= nowMs) this.#subscribe(following);
       }
@@ -264,7 +223,7 @@ export class Client extends Emitter {
   #tickLater() {
     this.#cancelTick?.();
     this.#cancelTick = null;
-    let dueMs = this.#outbox.nextDueMs;
+    let dueMs = this.#gifts.nextDueMs;
     if (this.connection.isReady) {
       for (const { feed } of this.#rooms.values()) dueMs = Math.min(dueMs, feed.dueMs ?? Infinity);
     }

@@ -67,7 +67,10 @@ export class Feed {
     const isSame = message.epoch === this.epoch;
     const events = this.#fold(message.events.filter((event) => !isSame || event.offset > this.offset));
     // A pushed snapshot may have overtaken this answer.
-    if (!isSame || message.offset > this.offset) this.#standAt(message);
+    if (!isSame || message.offset >= this.offset) {
+      this.#standAt(message);
+      if (message.totals) this.state.trust(message.totals);
+    }
     return { events, restored: false };
   }
 

@@ -32,7 +32,8 @@
  * @typedef {{type: "connected", id: number, user: User, balance: number, server_time_ms: number,
  *   expires_ms: number, ping_ms: number}} Connected
  * @typedef {{type: "subscribed", id: number, room: string, feed?: string, epoch: string, offset: number,
- *   recovered: boolean, events: RoomEvent[], snapshot: Snapshot | null}} Subscribed
+ *   recovered: boolean, events: RoomEvent[], totals?: Totals, snapshot: Snapshot | null}} Subscribed `totals` hold after
+ *   the events
  * @typedef {{type: "room", room: string, feed?: string, epoch: string, offset: number, events: RoomEvent[],
  *   totals: Totals}} RoomFrame
  * @typedef {{type: "snapshot", room: string, epoch: string, offset: number, snapshot: Snapshot}} SnapshotPush

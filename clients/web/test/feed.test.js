@@ -43,8 +43,9 @@ test("recovered events come once and in order", () => {
   const feed = liveAt();
   feed.lost();
   const events = [giftEvent({ offset: 11 }), giftEvent({ offset: 12 })];
-  const reply = { type: "subscribed", id: 2, room: "r1", epoch: "a", offset: 12, recovered: true, events, snapshot: null };
+  const reply = { type: "subscribed", id: 2, room: "r1", epoch: "a", offset: 12, recovered: true, events, totals: { coins: 8, gifts: 8, senders: 4 }, snapshot: null };
   assert.deepEqual(feed.receive(/** @type {any} */ (reply), 0)?.events, events);
+  assert.equal(feed.state.totals.senders, 4);
   assert.equal(feed.receive(frame("a", events), 0), null);
 });
 

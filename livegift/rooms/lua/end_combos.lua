@@ -16,7 +16,8 @@ for at = 4, #ARGV, 2 do
   latest = math.max(latest, tonumber(ARGV[at + 1]))
 end
 local offset, lines, ended = tonumber(meta[3]), {}, {}
-local due = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', '(' .. string.format('%.0f', latest), 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+local due = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', '(' .. string.format('%.0f', latest), 'WITHSCORES',
+  'LIMIT', 0, ARGV[3])
 for i = 1, #due, 2 do
   local combo = redis.call('HGET', KEYS[5], due[i])
   local id, total, coins, _, p, fact = string.match(combo or '', '^(%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')

@@ -25,6 +25,7 @@ from livegift.wire.codes import REFUSALS
 from livegift.wire.journal import GiftEntry, pack
 
 STALE_POLL_S = 0.02
+RESUBMIT_PAUSE_S = 0.1
 GRANT_POLL_S = 0.1
 
 
@@ -103,6 +104,8 @@ class Gifting:
         charge, refusal = await self._charge(send, gift_id)
         partition = self._ledger.submit(charge)
         outcome = await charge.answer
+        # Every answer says how far the book has got: news that pub/sub may have lost.
+        self._rings[partition].advance(outcome.now_epoch, outcome.mark)
         return await self._answer(partition, charge, outcome, refusal, _Asked(send.gift_event_id, listener))
 
     async def _charge(self, send: SendGift, gift_id: str) -> tuple[Charge, Refusal | None]:
@@ -266,7 +269,8 @@ class Gifting:
                 return
             answer = await self._answer(p, one.charge, outcome, None, asked)
         except Fault:
-            # Still no answer: it stays unsettled and is tried again with the next mark of a newer epoch.
+            # Still no answer: it stays unsettled and is asked for again, at the pace of a client's retries.
+            await asyncio.sleep(RESUBMIT_PAUSE_S)
             self._resubmissions.put_nowait((p, [one]))
             return
         if isinstance(answer, Refusal):

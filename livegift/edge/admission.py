@@ -9,6 +9,8 @@ from throttled import RateLimiterType, Throttled, rate_limiter, store
 
 KNOWN_MAX = 50_000
 """Ids remembered; the oldest are forgotten first, and then count like new ones."""
+SENDERS_MAX = 100_000
+"""Senders whose pace is remembered; who was quiet longest is forgotten first, and then may burst again."""
 
 
 class Admission:
@@ -18,7 +20,7 @@ class Admission:
         self._limit = Throttled(
             using=RateLimiterType.GCRA.value,
             quota=rate_limiter.per_sec(rate_per_s, burst=burst),
-            store=store.MemoryStore(),
+            store=store.MemoryStore(options={"MAX_SIZE": SENDERS_MAX}),
         )
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 

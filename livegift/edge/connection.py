@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The peer has taken everything: where frames were skipped it gets a snapshot."""
         self._paused = False
-        if self.rooms:
+        if self.context.hub.lags(self, self.rooms):
             self.context.spawn(self._catch_up())
 
     # --- reading ---
@@ -255,7 +255,7 @@ class Connection(asyncio.Protocol):
 
     async def _catch_up(self) -> None:
         try:
-            await self.context.hub.caught_up(self)
+            await self.context.hub.caught_up(self, self.rooms)
         except Exception:
             log.exception("catch_up_failed")
             self.close(1011, "this server has a bug")

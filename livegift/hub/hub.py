@@ -6,7 +6,7 @@ that follow within a tick leave together.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -139,11 +139,16 @@ class Hub:
         if room is not None:
             room.leave(viewer)
 
-    async def caught_up(self, viewer: Viewer) -> None:
+    def lags(self, viewer: Viewer, room_ids: Sequence[str]) -> bool:
+        """Tell whether a viewer has skipped frames in one of these rooms."""
+        return any((room := self._rooms.get(room_id)) and viewer in room.lagging for room_id in room_ids)
+
+    async def caught_up(self, viewer: Viewer, room_ids: Sequence[str]) -> None:
         """A viewer's buffer is empty again: where it has lagged it gets a snapshot and goes on."""
-        for room in list(self._rooms.values()):
-            if viewer in room.lagging:
-                await self._push_snapshot(room, [viewer])
+        for room_id in room_ids:
+            room = self._rooms.get(room_id)
+            if room is not None and viewer in room.lagging:
+                await self._push_snapshot(room, [viewer], moves_room=False)
 
     # --- folds in, frames out ---
 
@@ -266,25 +271,37 @@ class Hub:
         if history is not None and all(room.take(fold) for fold in history.folds):
             self._schedule(room)
             return
-        await self._push_snapshot(room, [viewer for viewer in room.feeds if viewer not in room.joining])
+        everyone = [viewer for viewer in room.feeds if viewer not in room.joining]
+        await self._push_snapshot(room, everyone, moves_room=True)
 
-    async def _push_snapshot(self, room: Room, viewers: list[Viewer]) -> None:
-        view = await self._view(room.room_id)
-        if view.epoch != room.epoch or view.offset > room.offset:
-            # Everyone's place has moved: nobody may get what is before it.
+    async def _push_snapshot(self, room: Room, viewers: Sequence[Viewer], *, moves_room: bool) -> None:
+        """Give these viewers a snapshot instead of what they lack; what comes meanwhile is kept for them.
+
+        ``moves_room`` puts the room itself at the snapshot's place: its history does not reach back to where it was.
+        """
+        missed = {viewer: Joining() for viewer in viewers if viewer in room.feeds}
+        room.joining |= missed
+        try:
+            view = await self._view(room.room_id)
+            snapshot = snapshot_of(view, await self._read.viewers(room.room_id))
+        except BaseException:
+            for viewer, own in missed.items():
+                if room.joining.get(viewer) is own:
+                    del room.joining[viewer]
+                    room.lagging.add(viewer)  # it still lacks something
+            raise
+        if moves_room:
             room.epoch, room.offset, room.pending, room.totals = view.epoch, view.offset, [], view.totals
             room.ahead.clear()
-            viewers = [viewer for viewer in room.feeds if viewer not in room.joining]
-        elif room.pending:
-            self._flush(room)
-        snapshot = snapshot_of(view, await self._read.viewers(room.room_id))
         push = SnapshotPush(room=room.room_id, epoch=view.epoch, offset=view.offset, snapshot=snapshot)
         frames: dict[str, bytes] = {}
-        for viewer in viewers:
-            if viewer in room.feeds:
+        for viewer, own in missed.items():
+            if room.joining.get(viewer) is own:
+                del room.joining[viewer]
                 room.lagging.discard(viewer)
                 frame = frames.setdefault(viewer.codec.subprotocol, framed(viewer.codec, push))
                 viewer.write(frame)
+                self._let_in(room, viewer, room.feeds[viewer], own, view.epoch, view.offset)
 
 
 def _recovered(command_id: int, room_id: str, feed: Feed, since: Since, history: History) -> Subscribed:

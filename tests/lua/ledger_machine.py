@@ -38,7 +38,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.engine = Engine(self.client, prefix, self.partitions, self.texts)
         self.parts = [Partition() for _ in range(self.partitions)]
         self.used: list[tuple[str, str, str, str, int]] = []
-        self.stale: set[tuple[str, str]] = set()
+        self.stale: set[tuple[int, str, str]] = set()
         self.serial = 0
 
     def teardown(self) -> None:
@@ -107,11 +107,29 @@ class LedgerMachine(RuleBasedStateMachine):
         assert [shorten(result) for result in results] == expected
         for gift, result in zip(batch, results, strict=True):
             if result[0] == "accepted":
-                assert (gift.user, gift.gift_id) not in self.stale, "an id once answered stale was charged"
+                assert (p, gift.user, gift.gift_id) not in self.stale, "an id once answered stale was charged"
                 self.used.append((gift.user, gift.creator, gift.gift_id, gift.digest, gift.coins))
             if result[0] == "stale_id":
-                self.stale.add((gift.user, gift.gift_id))
+                self.stale.add((p, gift.user, gift.gift_id))
                 self.used.append((gift.user, gift.creator, gift.gift_id, gift.digest, gift.coins))
+
+    @rule(
+        number=st.integers(0, 3), case=st.sampled_from(["twin", "one too little", "stale, then the clock steps back"])
+    )
+    def send_at_the_edge(self, number: int, case: str) -> None:
+        """What matters most, made to happen often: a hot wallet with coins meets each edge."""
+        p, _ = self.pick(number)
+        self.load_one(p, "ann", "luna")
+        coins = self.parts[p].hot.wallets["ann"].coins if "ann" in self.parts[p].hot.wallets else 0
+        if case == "twin":
+            self.send(number, [("ann", "luna", 1, "new", True, ""), ("ann", "luna", 1, "twin", True, "")])
+        elif case == "one too little" and 0 <= coins < 10**13 - 1:
+            self.send(number, [("ann", "luna", coins + 1, "new", True, "")])
+        else:
+            self.send(number, [("ann", "luna", 1, "stale", True, "")])
+            self.step_the_clock(-1_200_000)
+            # The newest id used, if the answer was 'stale': it must not be younger now.
+            self.send(number, [("ann", "luna", len(self.used) - 1 or 1, "known", True, "")])
 
     @rule(number=st.integers(0, 3), wrong=st.sampled_from(["P", "epoch", "generation", "owner"]))
     def send_as_somebody_else(self, number: int, wrong: str) -> None:
@@ -199,6 +217,42 @@ class LedgerMachine(RuleBasedStateMachine):
         assert reply == expected
         if reply[0] in ("known", "gap", "need_load"):
             assert self.engine.dump() == before
+
+    def move(self, p: int, user: str, kind: str, coins: int) -> bool:
+        """Apply the next inbox entry; False if the wallet is not hot."""
+        part = self.parts[p]
+        number = part.hot.inbox + 1
+        reply = self.engine.apply(p, part, user, number, kind, coins)
+        assert reply == part.apply(self.clock_of(p), user, number, kind, coins)
+        return bool(reply[0] != "need_load")
+
+    @rule(number=st.integers(0, 3), user=users, coins=amounts)
+    def owe(self, number: int, user: str, coins: int) -> None:
+        """A chargeback takes what is not there; coins that come later do not thaw the wallet."""
+        p, part = self.pick(number)
+        self.load_one(p, user, "luna")
+        if part.hot.seq - part.mark + 3 > LIMIT or user not in part.hot.wallets:
+            return
+        debt = max(1, part.hot.wallets[user].coins + coins)
+        if debt >= 10**13:
+            return
+        self.move(p, user, "chargeback", debt)
+        self.move(p, user, "recharge", 10**13 - 1)
+        self.send(number, [(user, "luna", 1, "new", True, "")])
+
+    @rule(number=st.integers(0, 3), user=users)
+    def fill(self, number: int, user: str) -> None:
+        """The journal at its limit takes nothing more, of either kind, until the book has taken something."""
+        p, part = self.pick(number)
+        self.load_one(p, user, "luna")
+        while part.hot.seq - part.mark < LIMIT:
+            if not self.move(p, user, "recharge", 1):
+                return
+        before = self.engine.dump()
+        gift = Gift(user, "luna", self.gift_id(self.engine.now(), "new", None), "d" * 32, 1)
+        assert self.engine.gift(p, part, [gift]) == ["busy", "journal"]
+        assert self.engine.apply(p, part, user, part.hot.inbox + 1, "recharge", 1) == ["busy", "journal"]
+        assert self.engine.dump() == before
 
     # --- the book ---
 

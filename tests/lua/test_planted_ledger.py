@@ -46,7 +46,7 @@ def test_a_planted_bug_is_found(valkey: str, bug: str) -> None:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=200,
+                max_examples=120,
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=True,

@@ -19,7 +19,9 @@ local clock, mark, idle = math.max(raw, tonumber(meta[5])), tonumber(meta[4]), t
 local gone = {}
 for k = 2, #KEYS, 2 do
   local wallet = redis.call('HMGET', KEYS[k], 'seq', 'ts')
-  if wallet[1] and tonumber(wallet[1]) <= mark and clock - tonumber(wallet[2]) >= idle then table.insert(gone, k) end
+  -- After the clock has stepped back a wallet may have been used "later than now": that is not idle, but not never.
+  local idle_for = wallet[1] and math.max(clock - tonumber(wallet[2]), 0)
+  if wallet[1] and tonumber(wallet[1]) <= mark and idle_for >= idle then table.insert(gone, k) end
 end
 if #gone > 0 then
   redis.call('HINCRBY', KEYS[1], 'evictions', 1)

@@ -158,7 +158,7 @@ async def room(request: Request) -> Response:
         | {
             "epoch": view.epoch if view else None,
             "offset": view.offset if view else None,
-            "snapshot": snapshot_of(view, viewers) if view else None,
+            "snapshot": snapshot_of(view, viewers, "viewer") if view else None,
         }
     )
 

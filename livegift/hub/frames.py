@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 
 from livegift.wire.codec import Codec
 from livegift.wire.folds import RoomView
-from livegift.wire.messages import AnyEvent, Message, RoomFrame, Snapshot, Totals
+from livegift.wire.messages import AnyEvent, Message, RoomFrame, Session, Snapshot, Totals
 
 Feed = Literal["viewer", "creator"]
 
@@ -38,6 +38,11 @@ def room_frame(room_id: str, epoch: str, events: Sequence[AnyEvent], totals: Tot
     )
 
 
-def snapshot_of(view: RoomView, viewers: int) -> Snapshot:
-    """Return a room's state as a message carries it."""
-    return Snapshot(view.totals, view.top, view.combos, viewers)
+def snapshot_of(view: RoomView, viewers: int, feed: Feed) -> Snapshot:
+    """Return a room's state as a message of that feed carries it."""
+    totals = view.totals
+    if feed != "creator":
+        return Snapshot(totals, view.top, view.combos, viewers)
+    # Points are credited 1:1 with coins.
+    session = Session(totals.coins, totals.coins, totals.gifts)
+    return Snapshot(totals, view.top, view.combos, viewers, view.points, session)

@@ -283,7 +283,7 @@ class Hub:
         room.joining |= missed
         try:
             view = await self._view(room.room_id)
-            snapshot = snapshot_of(view, await self._read.viewers(room.room_id))
+            count = await self._read.viewers(room.room_id)
         except BaseException:
             for viewer, own in missed.items():
                 if room.joining.get(viewer) is own:
@@ -293,15 +293,22 @@ class Hub:
         if moves_room:
             room.epoch, room.offset, room.pending, room.totals = view.epoch, view.offset, [], view.totals
             room.ahead.clear()
-        push = SnapshotPush(room=room.room_id, epoch=view.epoch, offset=view.offset, snapshot=snapshot)
-        frames: dict[str, bytes] = {}
+        frames: dict[tuple[str, Feed], bytes] = {}
         for viewer, own in missed.items():
             if room.joining.get(viewer) is own:
                 del room.joining[viewer]
                 room.lagging.discard(viewer)
-                frame = frames.setdefault(viewer.codec.subprotocol, framed(viewer.codec, push))
-                viewer.write(frame)
-                self._let_in(room, viewer, room.feeds[viewer], own, view.epoch, view.offset)
+                feed = room.feeds[viewer]
+                key = (viewer.codec.subprotocol, feed)
+                if key not in frames:
+                    frames[key] = framed(viewer.codec, _snapshot_push(room.room_id, view, count, feed))
+                viewer.write(frames[key])
+                self._let_in(room, viewer, feed, own, view.epoch, view.offset)
+
+
+def _snapshot_push(room_id: str, view: RoomView, viewers: int, feed: Feed) -> SnapshotPush:
+    snapshot = snapshot_of(view, viewers, feed)
+    return SnapshotPush(room=room_id, epoch=view.epoch, offset=view.offset, snapshot=snapshot)
 
 
 def _recovered(command_id: int, room_id: str, feed: Feed, since: Since, history: History) -> Subscribed:
@@ -329,5 +336,5 @@ def _with_snapshot(command_id: int, room_id: str, feed: Feed, view: RoomView, vi
         recovered=False,
         events=[],
         totals=view.totals,
-        snapshot=snapshot_of(view, viewers),
+        snapshot=snapshot_of(view, viewers, feed),
     )

@@ -44,6 +44,7 @@ class RoomReader:
             closed=b"closed" in state,
             feeding=state.get(b"feeding") == b"1",
             totals=Totals(int(state[b"coins"]), int(state[b"gifts"]), int(state[b"senders"])),
+            points=int(state[b"points"]),
             top=_ranking(top, names)[: self._top_max],
             combos=[_combo(text) for text in combos],
         )

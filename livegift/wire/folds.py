@@ -144,5 +144,6 @@ class RoomView(Struct, frozen=True):
     closed: bool
     feeding: bool
     totals: Totals
+    points: int
     top: list[TopSender]
     combos: list[OpenCombo]

@@ -148,12 +148,14 @@ class OpenCombo(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """A room at an offset. ``viewers`` stands outside the sequence."""
+    """A room at an offset. ``viewers`` stands outside the sequence; the last two are the creator's alone."""
 
     totals: Totals
     top: list[TopSender]
     combos: list[OpenCombo]
     viewers: int
+    points_total: int | UnsetType = UNSET
+    session: Session | UnsetType = UNSET
 
 
 # --- events -----------------------------------------------------------------------------------------------

@@ -52,7 +52,10 @@ async def test_a_gift_reaches_viewer_and_creator_and_settles(server: Server, roo
         wire(server["url"], room[1]) as creator,
     ):
         assert (await viewer.ask("subscribe", room=room[0]))["snapshot"]["totals"]["gifts"] == 0
-        assert (await creator.ask("subscribe", room=room[0], feed="creator"))["feed"] == "creator"
+        private = await creator.ask("subscribe", room=room[0], feed="creator")
+        assert private["feed"] == "creator"
+        assert private["snapshot"]["points_total"] == 0
+        assert private["snapshot"]["session"] == {"coins": 0, "points": 0, "gifts": 0}
         answer = await sender.gift(room[0], "heart", 5, count=3, message="for you")
         assert (answer["type"], answer["balance"]) == ("accepted", 99_985)
         settled = await sender.push("settled")

@@ -11,7 +11,7 @@
  * @typedef {{coins: number, points: number, gifts: number}} Session
  * @typedef {{id: string, name: string, coins_total: number}} TopSender
  * @typedef {{id: string, sender: User, receiver: User, gift: GiftInfo, total: number, coins_total: number}} OpenCombo
- * @typedef {{totals: Totals, top: TopSender[], combos: OpenCombo[], viewers: number}} Snapshot
+ * @typedef {{totals: Totals, top: TopSender[], combos: OpenCombo[], viewers: number} & CreatorFields} Snapshot
  * @typedef {{epoch: string, offset: number}} Since
  * @typedef {{points_total?: number, session?: Session}} CreatorFields only in the creator's feed
  */

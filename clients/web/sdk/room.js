@@ -12,6 +12,8 @@ export class RoomState {
   /** @type {Totals} */
   totals = { coins: 0, gifts: 0, senders: 0 };
   viewers = 0;
+  /** All points of the creator as the last snapshot said it; only their own feed knows. @type {number | null} */
+  pointsTotal = null;
   isClosed = false;
   /** @type {Map<string, TopSender>} */
   #sums = new Map();
@@ -38,6 +40,7 @@ export class RoomState {
   restore(snapshot) {
     this.totals = { ...snapshot.totals };
     this.viewers = snapshot.viewers;
+    this.pointsTotal = snapshot.points_total ?? null;
     this.#sums = new Map(snapshot.top.map((line) => [line.id, line]));
     this.#combos = new Map(snapshot.combos.map((combo) => [combo.id, combo]));
   }

@@ -81,7 +81,8 @@ export class LiveRoom {
     this.isClosed.value ||= state.isClosed;
     if (events.length) this.lines.value = withEvents(this.lines.value, events);
     const newest = events.at(-1);
-    if (newest?.points_total !== undefined) this.points.value = newest.points_total;
+    const points = newest?.points_total ?? (events.length ? null : state.pointsTotal);
+    if (points !== null) this.points.value = points;
     // Points are credited 1:1 with coins, so a snapshot's totals say what the session was before the first event.
     const { coins, gifts } = state.totals;
     this.session.value = newest?.session ?? (events.length ? this.session.value : { coins, points: coins, gifts });

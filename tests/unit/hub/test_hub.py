@@ -41,7 +41,7 @@ class Stored:
         await self.gate.wait()
 
     async def view(self, _: str) -> RoomView:
-        found = RoomView(self.epoch, self.offset, False, False, Totals(self.offset, 0, 0), [], [])
+        found = RoomView(self.epoch, self.offset, False, False, Totals(self.offset, 0, 0), 0, [], [])
         await self._wait()
         return found
 

@@ -23,6 +23,7 @@ from livegift.edge.answers import accepted, refused
 from livegift.edge.auth import Claims
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
+from livegift.errors import Fault
 from livegift.gifting import Receipt
 from livegift.hub.frames import framed
 from livegift.wire.codec import CODECS, JSON, Codec
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from livegift.edge.context import EdgeContext
 
 PATH = "/v1/ws"
+WORK_LOW = 16
+"""Waiting commands at which a socket that had not been read is read again."""
 WORK_MAX = 64
 """Commands of one connection that wait; at the bound its socket is not read, and TCP tells the client."""
 CLOSING_MS = 2_000
@@ -228,10 +231,8 @@ class Connection(asyncio.Protocol):
     async def _carry_out(self) -> None:
         try:
             while self._work and self._state == "open":
-                was_full = len(self._work) >= WORK_MAX
                 await self._do(self._work.popleft())
-                if was_full and self._transport is not None and not self._transport.is_closing():
-                    self._transport.resume_reading()
+                self._read_on()
         except Exception:
             # One of the three borders: a bug in one connection's command ends that connection, loudly.
             log.exception("command_failed", user=self.claims.user if self.claims else None)
@@ -241,6 +242,11 @@ class Connection(asyncio.Protocol):
             self._working = False
             if not self._work:
                 self._work = None
+
+    def _read_on(self) -> None:
+        transport, waiting = self._transport, len(self._work or ())
+        if waiting <= WORK_LOW and transport is not None and not transport.is_closing() and not transport.is_reading():
+            transport.resume_reading()
 
     async def _do(self, effect: Effect) -> None:
         match effect:
@@ -256,9 +262,8 @@ class Connection(asyncio.Protocol):
     async def _catch_up(self) -> None:
         try:
             await self.context.hub.caught_up(self, self.rooms)
-        except Exception:
-            log.exception("catch_up_failed")
-            self.close(1011, "this server has a bug")
+        except Fault as fault:
+            log.info("catch_up_waits", why=str(fault))  # the hub tries again with its next look at the rooms
 
     def become(self, claims: Claims) -> None:
         """Take the token's word for who this is, and for how long."""

@@ -226,8 +226,16 @@ class Hub:
                     # What is stored may be older than what has come since; only what is ahead was missed.
                     if position is not None and (position[0] != room.epoch or position[1] > room.offset):
                         self._fill.put_nowait(room)
+                await self._free_lagging(rooms)
             except Fault as fault:
                 log.info("rooms_not_compared", why=str(fault))
+
+    async def _free_lagging(self, rooms: Sequence[Room]) -> None:
+        """Catch up viewers whose buffer is empty but whose snapshot could not be read when it became so."""
+        for room in rooms:
+            free = [viewer for viewer in room.lagging if viewer.unsent_bytes() == 0]
+            if free and not room.is_filling:
+                await self._push_snapshot(room, free, moves_room=False)
 
     async def _drop_empty(self) -> None:
         for room_id, room in list(self._rooms.items()):

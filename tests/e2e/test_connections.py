@@ -89,6 +89,15 @@ async def test_frames_may_come_in_pieces_and_messages_in_fragments(server: Serve
         assert (await client.reply(1))["type"] == "connected"
 
 
+async def test_a_burst_of_commands_is_answered_whole_and_in_order(server: Server) -> None:
+    token, _ = await login(server["url"], "Burst")
+    async with wire(server["url"], token) as client:
+        for number in range(2_000):
+            await client.socket.send(json.dumps({"type": "ping", "id": 10_000 + number}))
+        answers = [await client.receive() for _ in range(2_000)]
+    assert [answer["id"] for answer in answers] == [10_000 + number for number in range(2_000)]
+
+
 async def test_another_path_or_subprotocol_is_no_websocket(server: Server) -> None:
     base = server["url"].replace("http", "ws")
     with pytest.raises(websockets.InvalidStatus, match="404"):

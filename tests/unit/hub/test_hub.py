@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from livegift.errors import Unavailable
 from livegift.hub.hub import Hub, Rooms
 from livegift.wire.codec import JSON, Codec
 from livegift.wire.folds import Fold, History, RoomView, parse_fold
 from livegift.wire.messages import Since, Totals
+from tests.world import until
 
 ROOM = "r1"
 
@@ -25,6 +27,7 @@ class Stored:
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked = asyncio.Event()
+        self.fails = False
 
     def publish(self, count: int = 1) -> bytes:
         """Store a fold of so many events and return what is published."""
@@ -41,6 +44,8 @@ class Stored:
         await self.gate.wait()
 
     async def view(self, _: str) -> RoomView:
+        if self.fails:
+            raise Unavailable("the engine is away")
         found = RoomView(self.epoch, self.offset, False, False, Totals(self.offset, 0, 0), 0, [], [])
         await self._wait()
         return found
@@ -212,6 +217,24 @@ async def test_a_slow_viewer_goes_on_after_its_snapshot_and_the_others_never_not
     assert quick.offsets() == ["@0", 1, 2, 3, 4, 5]
     assert slow.offsets() == ["@0", "@3", 4, 5]
     assert not hub.lags(slow, (ROOM,))
+
+
+async def test_a_snapshot_that_could_not_be_read_is_read_again(hub: Hub, stored: Stored) -> None:
+    slow = Screen()
+    await hub.join(slow, ROOM, "viewer", None, 1)
+    slow.unsent = 1_000
+    hub.take(ROOM, stored.publish())
+    await turn()
+    slow.unsent = 0
+    stored.fails = True
+    with pytest.raises(Unavailable):
+        await hub.caught_up(slow, (ROOM,))
+    assert hub.lags(slow, (ROOM,))
+    stored.fails = False
+    await until(lambda: not hub.lags(slow, (ROOM,)))
+    hub.take(ROOM, stored.publish())
+    await turn()
+    assert slow.offsets() == ["@0", "@1", 2]
 
 
 async def test_who_leaves_while_a_snapshot_is_read_is_told_nothing(hub: Hub, stored: Stored) -> None:

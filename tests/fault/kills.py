@@ -22,6 +22,8 @@ from livegift_client import GiftEvent
 ROLES = ("valkey", "flusher", "edge")
 PROBE_INTERVAL_S = 0.1
 STALL_S_MAX = 15.0
+SENDER_RATE_MAX = 5
+"""Gifts a second of one sender: half of what the server allows, so that nobody is limited by it."""
 READY_S = 30.0
 
 
@@ -117,10 +119,12 @@ async def run(
 ) -> dict[str, Any]:
     """Run bots for ``seconds`` and kill one process ``every_s``; returns the report."""
     strikes: list[Strike] = []
+    senders = max(20, round(rate / SENDER_RATE_MAX))
     async with serving(data, workers=2) as url:
         bots = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "loadtests", "steady", "--url", url, "--data", str(data), "--json"),
-            *("--rooms", "2", "--viewers", "40", "--senders", "20", "--rate", str(rate), "--seconds", str(seconds)),
+            *("--rooms", "2", "--viewers", str(senders * 2), "--senders", str(senders)),
+            *("--rate", str(rate), "--seconds", str(seconds)),
             stdout=asyncio.subprocess.PIPE,
         )
         probe = Probe()

@@ -16,6 +16,9 @@ from livegift.domain.identity import partition_of
 from livegift.domain.people import InboxEntry, RoomRow, User, WalletRow
 from livegift.store.sqlite import Database
 
+KINDS = ("recharge", "promo", "take", "chargeback", "adjustment")
+"""Why a wallet may change by something else than a gift."""
+
 _ROOM = """SELECT room.id, title, creator_id, person.name, closed_at_ms
            FROM room JOIN person ON person.id = room.creator_id"""
 
@@ -91,9 +94,10 @@ class Book:
         """Ask for a change of a wallet; it can be spent once the flusher has carried it over.
 
         The number is given under the partition's row lock, so that numbers are gapless in commit order.
-        Raises ``ValueError`` for an amount that may not move.
+        Raises ``ValueError`` for an amount or a kind that ``apply.lua`` would not take: once it stands in the inbox,
+        nothing behind it could go on.
         """
-        if not is_amount(abs(coins)) or (coins < 0 and kind != "adjustment"):
+        if kind not in KINDS or not is_amount(abs(coins)) or (coins < 0 and kind != "adjustment"):
             raise ValueError(f"cannot move {coins} coins as {kind}")
 
         def write(c: sqlite3.Connection) -> InboxEntry:

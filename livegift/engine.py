@@ -2,8 +2,13 @@
 
 Every script is safe to run twice, so one retry on a broken connection is right; after that the fate of a call is
 unknown and the caller gets ``Unavailable``. Scripts are called by hash and loaded when the engine forgot them.
+
+The time limit of a call is ours. redis-py limits its writes with ``asyncio.wait_for``, which before Python 3.12
+returns normally when it is cancelled in the very turn in which the write ends: the caller never hears that it should
+stop, and its task goes on for ever.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -28,8 +34,32 @@ from livegift.errors import Busy, Unavailable
 Arg = str | bytes | int
 Call = tuple[list[str], list[Arg]]
 """Keys and arguments of one script call."""
-Client = Redis
-"""A connection pool; replies are bytes."""
+
+
+class Client(Redis):
+    """A connection pool; replies are bytes. A call that takes longer than its time is cancelled, retry included."""
+
+    call_timeout_s = 2.0
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send one command and return its reply."""
+        async with asyncio.timeout(self.call_timeout_s):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "_Pipeline":
+        """Return a pipeline with the same time limit for all its commands together."""
+        made = _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        made.call_timeout_s = self.call_timeout_s
+        return made
+
+
+class _Pipeline(Pipeline):
+    call_timeout_s = 2.0
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        async with asyncio.timeout(self.call_timeout_s):
+            return list(await super().execute(raise_on_error))
+
 
 _GONE = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError)
 
@@ -37,14 +67,17 @@ _GONE = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError
 def connect(url: str, *, timeout_ms: int) -> Client:
     """Return a client for that URL; nothing is sent yet."""
     seconds = timeout_ms / 1_000
-    return Redis.from_url(
+    client: Any = Client.from_url(
         url,
-        socket_timeout=seconds,
+        socket_timeout=None,
         socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 1),
         retry_on_error=[ConnectionError],
         protocol=2,
     )
+    client.call_timeout_s = seconds
+    assert isinstance(client, Client)
+    return client
 
 
 @asynccontextmanager

@@ -1,0 +1,47 @@
+"""The client of the engine: what it must do when a call is cancelled or takes too long."""
+
+import asyncio
+
+import pytest
+
+from livegift.engine import connect, faults
+from livegift.errors import Unavailable
+
+STEPS = 60
+"""More turns of the loop than a call takes."""
+
+
+async def test_a_cancelled_call_never_goes_on_as_if_nothing_had_been(valkey: str) -> None:
+    """At whichever turn of the loop the cancellation comes: a task that swallows it could never be ended."""
+
+    async def call_for_ever() -> None:
+        while True:
+            await client.hget("nothing", "there")
+            async with client.pipeline(transaction=False) as pipe:
+                pipe.hget("nothing", "there")
+                await pipe.execute()
+
+    async with connect(valkey, timeout_ms=2_000) as client:
+        await client.ping()
+        for turns in range(STEPS):
+            task = asyncio.create_task(call_for_ever())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=5)
+            again = 0
+            while not task.done():
+                again += task.cancel()
+                await asyncio.sleep(0)
+            assert done, f"cancelled after {turns} turns it went on, and ended only at cancellation {1 + again}"
+            assert task.cancelled()
+
+
+async def test_a_call_that_takes_too_long_is_unavailable_and_leaves_no_reply_behind(valkey: str) -> None:
+    async with connect(valkey, timeout_ms=50) as client:
+        await client.set("kept", "yes")
+        with pytest.raises(Unavailable):
+            async with faults():
+                await client.blpop(["never"], timeout=5)
+        assert await client.get("kept") == b"yes"
+        await client.unlink("kept")

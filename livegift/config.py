@@ -32,6 +32,8 @@ class Config:
     """How long a call to Redis may take before its fate counts as unknown."""
     appendfsync: str = "everysec"
     """Of the embedded Valkey: `everysec` or `always`. The book's commit is the promise, the journal a bridge."""
+    store: str = "sqlite"
+    """The book: `sqlite` (a file in `data`) or a URL `postgresql://user:password@host/database`."""
     partitions: int = 4
     """P of a new book; the book remembers it."""
     sql_timeout_ms: int = 2_000
@@ -104,7 +106,7 @@ class Config:
         return self.data / "secret.key"
 
     def to_json(self) -> str:
-        """Return all settings as one JSON object, for a child process. May hold the password of ``redis_url``."""
+        """Return all settings as one JSON object, for a child process; the passwords in its URLs, too."""
         return json.dumps(asdict(self), default=str)
 
     @classmethod

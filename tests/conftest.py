@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from livegift.ledger.embedded import EmbeddedServer
+from tests.postgres import PostgresServer, running_postgres
 from tests.processes import Serving
 
 
@@ -25,6 +26,23 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield server.url
         finally:
             thread.submit(asyncio.run, server.stop()).result()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL that lives as long as the session."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Each of the two books, as in the setting ``store``: whoever asks for it is run on both."""
+    if request.param == "sqlite":
+        return "sqlite"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(server.create).result()
 
 
 @pytest.fixture

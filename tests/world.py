@@ -18,16 +18,15 @@ from livegift.domain.identity import partition_of
 from livegift.domain.people import InboxEntry, RoomRow, User
 from livegift.domain.refusal import Refusal
 from livegift.engine import Client, connect
-from livegift.flusher.process import FlusherParts
+from livegift.flusher.process import FlusherParts, open_parts
 from livegift.gifting import Gifting, Receipt, SendGift
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
 from livegift.rooms.keys import RoomKeys
 from livegift.rooms.reader import RoomReader
-from livegift.store.book import Book
 from livegift.store.directory import Directory
-from livegift.store.migrate import prepare_book
+from livegift.store.open import open_book, prepare
 
 SECRET = b"s" * 32
 _numbers = itertools.count()
@@ -67,7 +66,7 @@ class Edge:
     def __init__(self, world: "World") -> None:
         config = world.config
         self.client = connect(world.url, timeout_ms=config.redis_timeout_ms)
-        self.book = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+        self.book = open_book(config)
         self.ledger = Ledger(
             self.client,
             world.keys,
@@ -105,30 +104,34 @@ class Edge:
 
 
 class World:
-    """One deployment. ``flusher`` runs only inside ``flushing()`` or by single steps."""
+    """One deployment, from ``await World.made(…)``. The flusher runs only inside ``flushing()`` or by single steps."""
 
-    def __init__(self, url: str, path: Path, *, redis_prefix_of: "World | None" = None, **settings: object) -> None:
-        self.url = url
+    @classmethod
+    async def made(
+        cls, url: str, path: Path, *, redis_prefix_of: "World | None" = None, store: str = "sqlite", **settings: object
+    ) -> "World":
+        """Return a new deployment on that engine; ``store`` is as in the settings."""
         prefix = redis_prefix_of.config.redis_prefix if redis_prefix_of else f"w{os.getpid()}-{next(_numbers)}:"
-        self.config = Config(data=path, redis_url=url, redis_prefix=prefix, **settings)  # type: ignore[arg-type]
-        prepare_book(
-            self.config.book_path, partitions=self.config.partitions, now_ms=now_ms(), demo=True, timeout_ms=2_000
-        )
-        self.keys = LedgerKeys(prefix, 1)
-        self.room_keys = RoomKeys(prefix, 1)
-        self.client: Client = connect(url, timeout_ms=2_000)
-        self.parts = self._flusher_parts()
+        config = Config(data=path, redis_url=url, redis_prefix=prefix, store=store, demo=True, **settings)  # type: ignore[arg-type]
+        await prepare(config)
+        return cls(config, await open_parts(config, SECRET))
+
+    def __init__(self, config: Config, parts: FlusherParts) -> None:
+        assert config.redis_url is not None
+        self.url = config.redis_url
+        self.config = config
+        self.keys = LedgerKeys(config.redis_prefix, 1)
+        self.room_keys = RoomKeys(config.redis_prefix, 1)
+        self.client: Client = connect(self.url, timeout_ms=2_000)
+        self.parts = parts
         self.reader = RoomReader(self.client, self.room_keys, top_max=100)
         self.edge = Edge(self)
-
-    def _flusher_parts(self) -> FlusherParts:
-        return FlusherParts(self.config, SECRET, incarnation=1, partitions=self.config.partitions)
 
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
         """Run the parts of a new flusher process beside the test; stops them cleanly."""
         await self.parts.close()
-        self.parts = self._flusher_parts()
+        self.parts = await open_parts(self.config, SECRET)
         stopping = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(self.parts.keeper.run())

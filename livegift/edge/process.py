@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette_compress import CompressMiddleware
 
-from livegift.clock import monotonic_ms, now_ms
+from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.edge import http, pages
 from livegift.edge.admission import Admission
@@ -40,9 +40,8 @@ from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
 from livegift.rooms.keys import RoomKeys
 from livegift.rooms.reader import RoomReader
-from livegift.store.book import Book
 from livegift.store.directory import Directory
-from livegift.store.migrate import prepare_book
+from livegift.store.open import open_book, prepare
 from livegift.telemetry import Counters
 from livegift.wire.messages import Reconnect, WalletPush
 
@@ -62,15 +61,9 @@ async def serve_until(
 ) -> None:
     """Serve on ``listener`` until told to stop; viewers are then told to reconnect. Raises ``CannotRun``."""
     assert config.redis_url is not None
-    prepare_book(
-        config.book_path,
-        partitions=config.partitions,
-        now_ms=now_ms(),
-        demo=config.demo,
-        timeout_ms=config.sql_timeout_ms,
-    )
+    await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
-    book = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+    book = open_book(config)
     try:
         facts = await book.facts()
         keys = LedgerKeys(config.redis_prefix, facts.incarnation)

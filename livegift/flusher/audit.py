@@ -7,7 +7,6 @@ there the piece must agree. A room carries its own marks: it must agree with the
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,9 +19,10 @@ from livegift.errors import CannotRun, Unavailable
 from livegift.ledger.journal import entry_epoch_seq, parse_fields
 from livegift.ledger.keys import LedgerKeys
 from livegift.rooms.keys import RoomKeys
-from livegift.store.flush import JournalledGift
-from livegift.store.recompute import Event, Findings, PartitionReplay, RoomSums, go_on, replay_book
-from livegift.store.sqlite import Database
+from livegift.store.events import Event, JournalledGift
+from livegift.store.open import open_database
+from livegift.store.recompute import Findings, PartitionReplay, RoomSums, go_on, replay_book
+from livegift.store.sql import Sql, one_row
 
 PIECE_KEYS_MAX = 250
 TRIES_MAX = 5
@@ -68,7 +68,7 @@ class Audit:
         self._client = client
         self._secret = secret
         self._live = live
-        self._database = Database(config.book_path, timeout_ms=max(config.sql_timeout_ms, 3_600_000))
+        self._database = open_database(config, timeout_ms=max(config.sql_timeout_ms, 3_600_000), connections_max=2)
 
     async def run(self) -> Report:
         """Return the report; raises ``Unavailable`` if recoveries never left it a consistent cut."""
@@ -85,7 +85,7 @@ class Audit:
     async def _run(self) -> Report:
         findings = Findings()
         incarnation, partitions = await self._database.read(
-            lambda c: c.execute("SELECT incarnation, partitions FROM book").fetchone()
+            lambda sql: one_row(sql, "SELECT incarnation, partitions FROM book")
         )
         keys, room_keys = (
             LedgerKeys(self._config.redis_prefix, incarnation),
@@ -102,16 +102,13 @@ class Audit:
         def on_gift(p: int, gift: JournalledGift) -> None:
             self._fold(rooms, p, gift)
 
-        def read(c: sqlite3.Connection) -> tuple[list[PartitionReplay], int, dict[int, int], dict[str, dict[int, int]]]:
-            c.execute("BEGIN")
-            try:
-                epochs = dict(c.execute("SELECT p, epoch FROM partition").fetchall())
-                marks: dict[str, dict[int, int]] = {}
-                for room_id, p, seq in c.execute("SELECT room_id, p, seq FROM room_mark"):
-                    marks.setdefault(room_id, {})[p] = seq
-                return (*replay_book(c, findings, at_seq=at_seq, on_gift=on_gift), epochs, marks)
-            finally:
-                c.execute("COMMIT")
+        async def read(sql: Sql) -> tuple[list[PartitionReplay], int, dict[int, int], dict[str, dict[int, int]]]:
+            epochs: dict[int, int] = dict(await sql.rows("SELECT p, epoch FROM partition"))
+            marks: dict[str, dict[int, int]] = {}
+            for room_id, p, seq in await sql.rows("SELECT room_id, p, seq FROM room_mark"):
+                marks.setdefault(room_id, {})[p] = seq
+            replays, rows = await replay_book(sql, findings, at_seq=at_seq, on_gift=on_gift)
+            return replays, rows, epochs, marks
 
         replays, rows, epochs, room_marks = await self._database.read(read)
         unflushed = 0
@@ -194,16 +191,14 @@ class Audit:
 
     async def _live_room_ids(self) -> list[str]:
         # A room closed long ago has been dropped from the engine; what remains of it are its rows.
-        return await self._database.read(
-            lambda c: [
-                row[0]
-                for row in c.execute(
-                    """SELECT room.id FROM room WHERE closed_at_ms IS NULL
-                       OR closed_at_ms > (SELECT coalesce(max(clock_ms), 0) FROM partition) - ?""",
-                    (self._config.room_closed_fold_ms // 2,),
-                )
-            ]
+        rows = await self._database.read(
+            lambda sql: sql.rows(
+                """SELECT id FROM room WHERE closed_at_ms IS NULL
+                   OR closed_at_ms > (SELECT coalesce(max(clock_ms), 0) FROM partition) - $1""",
+                self._config.room_closed_fold_ms // 2,
+            )
         )
+        return [row[0] for row in rows]
 
     async def _rooms_with_state(self, keys: RoomKeys) -> dict[str, RoomState | None]:
         """Return the live rooms; a running server gets its time to make the state of new ones."""
@@ -333,7 +328,7 @@ class _Checks:
 async def audit(config: Config, secret: bytes, *, live: bool) -> Report:
     """Audit the deployment; ``live`` says that a server is running. Raises ``CannotRun`` without a book."""
     assert config.redis_url is not None
-    if not config.book_path.exists():
+    if config.store == "sqlite" and not config.book_path.exists():
         raise CannotRun(f"there is no book at {config.book_path}")
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
     try:

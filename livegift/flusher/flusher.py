@@ -18,7 +18,8 @@ from livegift.ledger.journal import JournalReader
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.recover import Recovery
 from livegift.rooms.announcer import Announcer
-from livegift.store.flush import Disagreement, JournalledMovement, Moved, PartitionBatch
+from livegift.store.events import JournalledMovement, PartitionBatch
+from livegift.store.flush import Disagreement, Moved
 from livegift.store.flusher_book import FlusherBook
 
 WAIT_MS = 250

@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from livegift.clock import now_ms
 from livegift.config import Config
-from livegift.engine import connect
+from livegift.engine import Client, connect
 from livegift.flusher.flusher import Flusher
 from livegift.flusher.inbox import Inbox
 from livegift.flusher.janitor import Janitor
@@ -15,9 +14,9 @@ from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.loader import Loader
 from livegift.rooms.announcer import Announcer
 from livegift.rooms.keys import RoomKeys
-from livegift.store.book import Book
+from livegift.store.book import Book, BookFacts
 from livegift.store.flusher_book import FlusherBook
-from livegift.store.migrate import prepare_book
+from livegift.store.open import open_book, open_flusher_book, prepare
 
 REPORT_S = 0.25
 
@@ -25,11 +24,10 @@ REPORT_S = 0.25
 class FlusherParts:
     """Everything the flusher process is made of, connected; ``close`` lets go of engine and book."""
 
-    def __init__(self, config: Config, secret: bytes, *, incarnation: int, partitions: int) -> None:
-        assert config.redis_url is not None
-        client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
-        book = FlusherBook(config.book_path, timeout_ms=config.sql_timeout_ms)
-        people = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+    def __init__(
+        self, config: Config, secret: bytes, facts: BookFacts, *, client: Client, book: FlusherBook, people: Book
+    ) -> None:
+        incarnation, partitions = facts.incarnation, facts.partitions
         keys = LedgerKeys(config.redis_prefix, incarnation)
         self._client, self._book, self._people = client, book, people
         self.announcer = Announcer(
@@ -75,21 +73,25 @@ class FlusherParts:
         await self._people.close()
 
 
+async def open_parts(config: Config, secret: bytes) -> FlusherParts:
+    """Connect to engine and book, which must have been prepared. Raises ``Unavailable``."""
+    assert config.redis_url is not None
+    people = open_book(config)
+    try:
+        facts = await people.facts()
+    except BaseException:
+        await people.close()
+        raise
+    client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
+    return FlusherParts(config, secret, facts, client=client, book=open_flusher_book(config), people=people)
+
+
 async def flush_until(
     config: Config, secret: bytes, stopping: asyncio.Event, report: Callable[[bool, dict[str, float]], None]
 ) -> None:
     """Run the flusher until told to stop; raises ``CannotRun`` where only an operator can help."""
-    prepare_book(
-        config.book_path,
-        partitions=config.partitions,
-        now_ms=now_ms(),
-        demo=config.demo,
-        timeout_ms=config.sql_timeout_ms,
-    )
-    book = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
-    facts = await book.facts()
-    await book.close()
-    parts = FlusherParts(config, secret, incarnation=facts.incarnation, partitions=facts.partitions)
+    await prepare(config)
+    parts = await open_parts(config, secret)
     try:
         await _serve(parts, stopping, report)
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 
 from livegift.engine import Client, faults
 from livegift.ledger.keys import LedgerKeys
-from livegift.store.flush import JournalledGift, JournalledMovement
+from livegift.store.events import JournalledGift, JournalledMovement
 from livegift.wire.journal import unpack_gift, unpack_movement
 
 ENTRIES_MAX = 512

@@ -17,7 +17,7 @@ from livegift.engine import Client, Script, faults
 from livegift.errors import Busy, CannotRun
 from livegift.ledger.journal import JournalReader
 from livegift.ledger.keys import LAYOUT, LedgerKeys
-from livegift.store.flush import PartitionBatch
+from livegift.store.events import PartitionBatch
 from livegift.store.flusher_book import FlusherBook, PartitionRow
 
 TRIES_MAX = 10

@@ -16,7 +16,7 @@ from livegift.domain.identity import event_id, pseudonym
 from livegift.engine import Arg, Call, Client, Script, faults
 from livegift.errors import Fault
 from livegift.rooms.keys import RoomKeys
-from livegift.store.flush import SettledEvent
+from livegift.store.events import SettledEvent
 from livegift.store.flusher_book import FlusherBook
 from livegift.wire.folds import ComboFact, GiftFact
 from livegift.wire.messages import GiftInfo, User

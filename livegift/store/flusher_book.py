@@ -1,17 +1,16 @@
 """The book for the flusher process: marks, recovery, the inbox, and gifts read back for a room.
 
-One connection, one thread: the flusher is the book's busiest writer and never runs two transactions at once.
+The flusher is the book's busiest writer and never runs two flushes at once.
 """
 
 import secrets
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from livegift.store.flush import PartitionBatch, SettledEvent, flush
-from livegift.store.sqlite import Database
+from livegift.store.events import PartitionBatch, SettledEvent
+from livegift.store.flush import flush
+from livegift.store.sql import Database, Sql, one_row
 from livegift.wire.journal import GiftEntry
 
 
@@ -59,71 +58,76 @@ FROM gift
 LEFT JOIN person s ON s.id = gift.sender_id
 LEFT JOIN person r ON r.id = gift.receiver_id
 JOIN catalogue ON catalogue.version = gift.catalogue_version AND catalogue.id = gift.gift_id
-WHERE gift.room_id = ? AND gift.p = ? AND gift.seq > ? ORDER BY gift.seq LIMIT ?
+WHERE gift.room_id = $1 AND gift.p = $2 AND gift.seq > $3 ORDER BY gift.seq LIMIT $4
 """
 
 
 class FlusherBook:
     """Async access to the book for the flusher; raises ``Unavailable`` when SQL does not answer."""
 
-    def __init__(self, path: Path, *, timeout_ms: int) -> None:
-        self._db = Database(path, timeout_ms=timeout_ms)
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         await self._db.close()
-
-    async def facts(self) -> tuple[int, int]:
-        """Return (incarnation, partitions)."""
-        return await self._db.read(lambda c: tuple(c.execute("SELECT incarnation, partitions FROM book").fetchone()))
 
     async def partitions(self) -> list[PartitionRow]:
         """Return all partitions in order."""
-        return await self._db.read(lambda c: [PartitionRow(*row) for row in c.execute(f"{_PARTITION} ORDER BY p")])
+
+        async def read(sql: Sql) -> list[PartitionRow]:
+            return [PartitionRow(*row) for row in await sql.rows(f"{_PARTITION} ORDER BY p")]
+
+        return await self._db.read(read)
 
     async def partition(self, p: int) -> PartitionRow:
         """Return one partition."""
-        return await self._db.read(lambda c: PartitionRow(*c.execute(f"{_PARTITION} WHERE p = ?", (p,)).fetchone()))
+
+        async def read(sql: Sql) -> PartitionRow:
+            return PartitionRow(*await one_row(sql, f"{_PARTITION} WHERE p = $1", p))
+
+        return await self._db.read(read)
 
     async def flush(
         self, batches: Sequence[PartitionBatch], *, announced: dict[int, int], behind: list[str], now_ms: int
     ) -> list[SettledEvent]:
         """Commit the batches in one transaction; see ``store.flush.flush``."""
-        return await self._db.write(
-            lambda c: flush(
-                c, batches, announced=announced, behind=behind, now_ms=now_ms, salt=lambda: secrets.token_bytes(16)
-            )
-        )
+
+        async def write(sql: Sql) -> list[SettledEvent]:
+            return await flush(sql, batches, announced=announced, behind=behind, now_ms=now_ms, salt=_salt)
+
+        return await self._db.write(write)
 
     async def begin_epoch(self, row: PartitionRow, *, epoch: int) -> PartitionRow | None:
         """Commit a new epoch and generation for a partition that still stands as ``row``; None if it moved on."""
 
-        def write(c: sqlite3.Connection) -> PartitionRow | None:
-            done = c.execute(
-                "UPDATE partition SET epoch = ?, generation = generation + 1 WHERE p = ? AND epoch = ? AND mark = ?",
-                (epoch, row.partition, row.epoch, row.mark),
-            ).rowcount
+        async def write(sql: Sql) -> PartitionRow | None:
+            done = await sql.run(
+                """UPDATE partition SET epoch = $1, generation = generation + 1
+                   WHERE p = $2 AND epoch = $3 AND mark = $4""",
+                *(epoch, row.partition, row.epoch, row.mark),
+            )
             if done != 1:
                 return None
-            return PartitionRow(*c.execute(f"{_PARTITION} WHERE p = ?", (row.partition,)).fetchone())
+            return PartitionRow(*await one_row(sql, f"{_PARTITION} WHERE p = $1", row.partition))
 
         return await self._db.write(write)
 
     async def pending(self, *, limit: int) -> list[PendingEntry]:
         """Return inbox entries that wait, in order of (partition, number), at most ``limit`` a partition."""
 
-        def read(c: sqlite3.Connection) -> list[PendingEntry]:
-            rows: list[PendingEntry] = []
-            for p, done in c.execute("SELECT p, inbox_done FROM partition WHERE inbox_given > inbox_done").fetchall():
-                rows += [
-                    PendingEntry(*row)
-                    for row in c.execute(
-                        """SELECT p, number, user_id, kind, coins FROM movement
-                           WHERE p = ? AND number > ? ORDER BY number LIMIT ?""",
-                        (p, done, limit),
-                    )
-                ]
-            return rows
+        async def read(sql: Sql) -> list[PendingEntry]:
+            found: list[PendingEntry] = []
+            for p, done in await sql.rows(
+                "SELECT p, inbox_done FROM partition WHERE inbox_given > inbox_done ORDER BY p"
+            ):
+                rows = await sql.rows(
+                    """SELECT p, number, user_id, kind, coins FROM movement
+                       WHERE p = $1 AND number > $2 ORDER BY number LIMIT $3""",
+                    *(p, done, limit),
+                )
+                found += [PendingEntry(*row) for row in rows]
+            return found
 
         return await self._db.read(read)
 
@@ -131,24 +135,26 @@ class FlusherBook:
 
     async def room_marks(self, room_id: str) -> dict[int, int]:
         """Return the last seq of each partition that has gifts in the room."""
-        return await self._db.read(
-            lambda c: dict(c.execute("SELECT p, seq FROM room_mark WHERE room_id = ?", (room_id,)).fetchall())
-        )
+
+        async def read(sql: Sql) -> dict[int, int]:
+            return dict(await sql.rows("SELECT p, seq FROM room_mark WHERE room_id = $1", room_id))
+
+        return await self._db.read(read)
 
     async def earned_before(self, room_id: str) -> dict[int, int]:
         """Return each partition's points of the room's creator before the room's first gift there."""
 
-        def read(c: sqlite3.Connection) -> dict[int, int]:
-            earned = dict(
-                c.execute(
-                    """SELECT p, points FROM stripe WHERE creator_id = (SELECT creator_id FROM room WHERE id = ?)""",
-                    (room_id,),
-                ).fetchall()
+        async def read(sql: Sql) -> dict[int, int]:
+            stripes = await sql.rows(
+                "SELECT p, points FROM stripe WHERE creator_id = (SELECT creator_id FROM room WHERE id = $1)", room_id
             )
-            for (p,) in c.execute("SELECT p FROM room_mark WHERE room_id = ?", (room_id,)).fetchall():
-                first = c.execute(
-                    "SELECT earned - points FROM gift WHERE room_id = ? AND p = ? ORDER BY seq LIMIT 1", (room_id, p)
-                ).fetchone()
+            earned: dict[int, int] = dict(stripes)
+            for (p,) in await sql.rows("SELECT p FROM room_mark WHERE room_id = $1", room_id):
+                first = await one_row(
+                    sql,
+                    "SELECT earned - points FROM gift WHERE room_id = $1 AND p = $2 ORDER BY seq LIMIT 1",
+                    *(room_id, p),
+                )
                 earned[p] = first[0]
             return earned
 
@@ -160,12 +166,11 @@ class FlusherBook:
         No partition is cut short of what another goes beyond, so that feeding in pieces keeps the order of times.
         """
 
-        def read(c: sqlite3.Connection) -> list[SettledEvent]:
+        async def read(sql: Sql) -> list[SettledEvent]:
             found: list[SettledEvent] = []
             horizon: int | None = None
-            partitions = c.execute("SELECT p FROM room_mark WHERE room_id = ?", (room_id,)).fetchall()
-            for (p,) in partitions:
-                rows = c.execute(_FEED, (room_id, p, marks.get(p, 0), limit)).fetchall()
+            for (p,) in await sql.rows("SELECT p FROM room_mark WHERE room_id = $1", room_id):
+                rows = await sql.rows(_FEED, room_id, p, marks.get(p, 0), limit)
                 if len(rows) == limit:
                     last = rows[-1][4]
                     horizon = last if horizon is None else min(horizon, last)
@@ -179,50 +184,60 @@ class FlusherBook:
     async def live_rooms(self, *, closed_since_ms: int) -> dict[str, LiveRoom]:
         """Return the rooms that fold: open ones, and those closed since then."""
 
-        def read(c: sqlite3.Connection) -> dict[str, LiveRoom]:
+        async def read(sql: Sql) -> dict[str, LiveRoom]:
             rooms = {
                 room_id: LiveRoom(closed is not None, {})
-                for room_id, closed in c.execute(
-                    "SELECT id, closed_at_ms FROM room WHERE closed_at_ms IS NULL OR closed_at_ms >= ?",
-                    (closed_since_ms,),
+                for room_id, closed in await sql.rows(
+                    "SELECT id, closed_at_ms FROM room WHERE closed_at_ms IS NULL OR closed_at_ms >= $1",
+                    closed_since_ms,
                 )
             }
-            for room_id, room in rooms.items():
-                room.marks.update(c.execute("SELECT p, seq FROM room_mark WHERE room_id = ?", (room_id,)).fetchall())
+            for room_id, p, seq in await sql.rows(
+                """SELECT room_id, p, seq FROM room_mark WHERE room_id IN
+                   (SELECT id FROM room WHERE closed_at_ms IS NULL OR closed_at_ms >= $1)""",
+                closed_since_ms,
+            ):
+                rooms[room_id].marks[p] = seq
             return rooms
 
         return await self._db.read(read)
 
     async def rooms_closed_before(self, before_ms: int, *, after_ms: int) -> list[str]:
         """Return the ids of rooms closed in [after, before)."""
-        return await self._db.read(
-            lambda c: [
+
+        async def read(sql: Sql) -> list[str]:
+            return [
                 row[0]
-                for row in c.execute(
-                    "SELECT id FROM room WHERE closed_at_ms >= ? AND closed_at_ms < ?", (after_ms, before_ms)
+                for row in await sql.rows(
+                    "SELECT id FROM room WHERE closed_at_ms >= $1 AND closed_at_ms < $2", after_ms, before_ms
                 )
             ]
-        )
+
+        return await self._db.read(read)
 
     async def rooms_unannounced(self) -> list[str]:
         """Return rooms that have gifts the book does not know to be announced, and those that were behind."""
 
-        def read(c: sqlite3.Connection) -> list[str]:
-            rooms = {row[0] for row in c.execute("SELECT room_id FROM room_behind")}
-            for p, announced in c.execute("SELECT p, announced FROM partition WHERE announced < mark").fetchall():
-                rooms |= {
-                    row[0]
-                    for row in c.execute("SELECT DISTINCT room_id FROM gift WHERE p = ? AND seq > ?", (p, announced))
-                }
+        async def read(sql: Sql) -> list[str]:
+            rooms = {row[0] for row in await sql.rows("SELECT room_id FROM room_behind")}
+            for p, announced in await sql.rows("SELECT p, announced FROM partition WHERE announced < mark"):
+                found = await sql.rows("SELECT DISTINCT room_id FROM gift WHERE p = $1 AND seq > $2", p, announced)
+                rooms |= {row[0] for row in found}
             return sorted(rooms)
 
         return await self._db.read(read)
 
     async def caught_up(self, room_ids: list[str]) -> None:
         """Forget that these rooms were behind."""
-        await self._db.write(
-            lambda c: c.executemany("DELETE FROM room_behind WHERE room_id = ?", [(room,) for room in room_ids])
-        )
+
+        async def write(sql: Sql) -> int:
+            return await sql.run("DELETE FROM room_behind WHERE room_id = ANY($1)", room_ids)
+
+        await self._db.write(write)
+
+
+def _salt() -> bytes:
+    return secrets.token_bytes(16)
 
 
 def _settled(row: tuple[Any, ...]) -> SettledEvent:

@@ -5,22 +5,21 @@ What the book keeps beside them (wallets, stripes, totals, heads, marks) must co
 between two rows, so that a caller can compare what it read from the engine at just that point.
 """
 
-import heapq
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from livegift.domain.chain import GENESIS, link, text_hash
-from livegift.store.flush import (
+from livegift.store.events import (
+    Event,
     JournalledGift,
     JournalledMovement,
     chain_core_of_gift,
     chain_core_of_movement,
     movement_delta,
 )
+from livegift.store.sql import Row, Sql
 from livegift.wire.journal import GiftEntry, MovementEntry
 
-Event = JournalledGift | JournalledMovement
 FINDINGS_MAX = 100
 """Findings told one by one; the rest are counted."""
 
@@ -111,24 +110,24 @@ class PartitionReplay:
         self.head = link(self.head, chain_core_of_movement(self.p, epoch, move))
 
 
-def replay_book(
-    connection: sqlite3.Connection,
+async def replay_book(
+    sql: Sql,
     findings: Findings,
     *,
     at_seq: Callable[[PartitionReplay], None],
     on_gift: Callable[[int, JournalledGift], None],
 ) -> tuple[list[PartitionReplay], int]:
-    """Replay every partition and compare what the book keeps beside its rows; call inside one read transaction.
+    """Replay every partition and compare what the book keeps beside its rows; call inside one transaction.
 
     Returns the replays (for going on with an unflushed tail) and the number of rows.
     """
     replays, rows = [], 0
-    for p, mark, inbox_done, chain, issued, spent in connection.execute(
+    for p, mark, inbox_done, chain, issued, spent in await sql.rows(
         "SELECT p, mark, inbox_done, chain, coins_issued, coins_spent FROM partition ORDER BY p"
-    ).fetchall():
+    ):
         replay = PartitionReplay(p, findings)
         at_seq(replay)
-        for epoch, event, message_hash, prev in _rows(connection, p, findings):
+        async for epoch, event, message_hash, prev in _rows(sql, p, findings):
             replay.take(epoch, event, message_hash=message_hash, prev=prev)
             rows += 1
             at_seq(replay)
@@ -148,68 +147,79 @@ def replay_book(
             found=sum(coins for coins, _ in replay.wallets.values()),
             expected=issued - spent,
         )
-        _compare_kept(connection, replay)
+        await _compare_kept(sql, replay)
         replays.append(replay)
     return replays, rows
 
 
-def _rows(connection: sqlite3.Connection, p: int, findings: Findings) -> Iterator[tuple[int, Event, str, int | None]]:
-    gifts = _gift_rows(connection.execute(_GIFTS, (p,)), findings)
-    moves = _movement_rows(connection.execute(_MOVES, (p,)))
-    return heapq.merge(gifts, moves, key=lambda row: row[1].seq)
+_Line = tuple[int, Event, str, int | None]
+"""Epoch, event, hash of its message, previous seq of its room."""
+
+
+async def _rows(sql: Sql, p: int, findings: Findings) -> AsyncIterator[_Line]:
+    """Merge gifts and movements by seq; neither fits into memory."""
+    gifts, moves = sql.stream(_GIFTS, p), sql.stream(_MOVES, p)
+    gift, move = await anext(gifts, None), await anext(moves, None)
+    while gift is not None or move is not None:
+        if move is None or (gift is not None and gift[0] < move[0]):
+            assert gift is not None
+            yield _gift_line(gift, findings)
+            gift = await anext(gifts, None)
+        else:
+            yield _movement_line(move)
+            move = await anext(moves, None)
 
 
 _GIFTS = """
 SELECT seq, ts_ms, balance, earned, gift_event_id, digest, sender_id, receiver_id, room_id, gift_id, catalogue_version,
        rate_version, price_coins, count, coins, points, anonymous, message, salt, text_hash, epoch, prev
-FROM gift WHERE p = ? ORDER BY seq
+FROM gift WHERE p = $1 ORDER BY seq
 """
 _MOVES = """
 SELECT seq, ts_ms, user_id, kind, coins, number, outcome, balance, epoch FROM movement
-WHERE p = ? AND seq IS NOT NULL ORDER BY seq
+WHERE p = $1 AND seq IS NOT NULL ORDER BY seq
 """
 
 
-def _gift_rows(rows: sqlite3.Cursor, findings: Findings) -> Iterator[tuple[int, Event, str, int | None]]:
-    for row in rows:
-        seq, ts_ms, balance, earned, gift_id, digest, sender, receiver, room, gift, version, rate = row[:12]
-        price, count, coins, points, anonymous, message, salt, message_hash, epoch, prev = row[12:]
-        if message is not None and text_hash(message, salt) != message_hash:
-            findings.add(f"seq {seq}: the message is not the one that was sent")
-        if points != coins:
-            findings.add(f"seq {seq}: {coins} coins made {points} points", drift=points - coins)
-        entry = GiftEntry(
-            *(gift_id, digest, sender, "", receiver, "", room, gift, "", 0, False, version, rate),
-            *(price, count, coins, bool(anonymous), message),
-        )
-        yield epoch, JournalledGift(seq, ts_ms, entry, balance, earned), message_hash, prev
+def _gift_line(row: Row, findings: Findings) -> _Line:
+    seq, ts_ms, balance, earned, gift_id, digest, sender, receiver, room, gift, version, rate = row[:12]
+    price, count, coins, points, anonymous, message, salt, message_hash, epoch, prev = row[12:]
+    if message is not None and text_hash(message, salt) != message_hash:
+        findings.add(f"seq {seq}: the message is not the one that was sent")
+    if points != coins:
+        findings.add(f"seq {seq}: {coins} coins made {points} points", drift=points - coins)
+    entry = GiftEntry(
+        *(gift_id, digest, sender, "", receiver, "", room, gift, "", 0, False, version, rate),
+        *(price, count, coins, bool(anonymous), message),
+    )
+    return epoch, JournalledGift(seq, ts_ms, entry, balance, earned), message_hash, prev
 
 
-def _movement_rows(rows: sqlite3.Cursor) -> Iterator[tuple[int, Event, str, int | None]]:
-    for seq, ts_ms, user_id, kind, coins, number, outcome, balance, epoch in rows:
-        entry = MovementEntry(user_id, kind, coins)
-        yield epoch, JournalledMovement(seq, ts_ms, entry, number, outcome, balance), "-", None
+def _movement_line(row: Row) -> _Line:
+    seq, ts_ms, user_id, kind, coins, number, outcome, balance, epoch = row
+    entry = MovementEntry(user_id, kind, coins)
+    return epoch, JournalledMovement(seq, ts_ms, entry, number, outcome, balance), "-", None
 
 
-def _compare_kept(connection: sqlite3.Connection, replay: PartitionReplay) -> None:
+async def _compare_kept(sql: Sql, replay: PartitionReplay) -> None:
     findings, p = replay.findings, replay.p
     kept = {
         user: (coins, frozen)
-        for user, coins, frozen in connection.execute("SELECT user_id, coins, frozen FROM wallet WHERE p = ?", (p,))
+        for user, coins, frozen in await sql.rows("SELECT user_id, coins, frozen FROM wallet WHERE p = $1", p)
     }
     for user in kept.keys() | replay.wallets.keys():
         expected, found = replay.wallets.get(user, (0, 0)), kept.get(user, (0, 0))
         findings.compare(f"wallet {user} in the book", found=found[0], expected=expected[0])
         if found[1] != expected[1]:
             findings.add(f"wallet {user} in the book: frozen is {found[1]}, the rows say {expected[1]}")
-    stripes = dict(connection.execute("SELECT creator_id, points FROM stripe WHERE p = ?", (p,)).fetchall())
+    stripes: dict[str, int] = dict(await sql.rows("SELECT creator_id, points FROM stripe WHERE p = $1", p))
     for creator in stripes.keys() | replay.stripes.keys():
         findings.compare(
             f"stripe {creator} of partition {p} in the book",
             found=stripes.get(creator, 0),
             expected=replay.stripes.get(creator, 0),
         )
-    marks = dict(connection.execute("SELECT room_id, seq FROM room_mark WHERE p = ?", (p,)).fetchall())
+    marks: dict[str, int] = dict(await sql.rows("SELECT room_id, seq FROM room_mark WHERE p = $1", p))
     if marks != replay.last_in_room:
         findings.add(f"partition {p}: the rooms' marks in the book are not those of the rows")
 

@@ -19,7 +19,7 @@ STATUS_TIMEOUT_S = 2.0
 
 async def audited(config: Config) -> dict[str, object]:
     """Run the audit against the engine that belongs to the book; raises ``CannotRun`` or ``Unavailable``."""
-    if not config.book_path.exists():
+    if config.store == "sqlite" and not config.book_path.exists():
         raise CannotRun(f"There is no book in {config.data}; name its directory with --data.")
     from livegift.app import run_audit
 

@@ -24,7 +24,7 @@ async def run(folder: Path, *, gifts: int, in_flight: int) -> dict[str, Any]:
     valkey = EmbeddedServer(folder)
     await valkey.start()
     try:
-        world = World(
+        world = await World.made(
             valkey.url, folder / "book", journal_events_max=10_000_000, send_queue_max=1_000_000, hot_wallets_max=10**6
         )
         async with world.edge.running():

@@ -1,19 +1,19 @@
 """The audit agrees with an honest book, beside a running server, and finds each planted tampering."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from livegift.flusher.audit import audit
+from livegift.store.open import open_database
 from tests.world import SECRET, Heard, World, send, until
 
 
 @pytest.fixture
-async def world(valkey: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(valkey: str, tmp_path: Path, store: str) -> AsyncIterator[World]:
     """A world where three people have sent gifts into two rooms, all settled; the flusher runs."""
-    world = World(valkey, tmp_path)
+    world = await World.made(valkey, tmp_path, store=store)
     async with world.flushing(), world.edge.running():
         rooms = [await world.room(), await world.room()]
         heard = Heard()
@@ -46,26 +46,23 @@ async def test_an_honest_book_has_no_findings(world: World) -> None:
     assert (report["wallets"], report["rows"], report["rooms"], report["chains"]) == (3, 24, 4, 4)
 
 
-Tamper = Callable[[sqlite3.Connection], object]
-
-
 @pytest.mark.parametrize(
     ("tamper", "word"),
     [
-        (lambda c: c.execute("UPDATE gift SET coins = coins + 1, points = points + 1 WHERE count = 3"), "coins"),
-        (lambda c: c.execute("DELETE FROM gift WHERE count = 2"), "missing"),
-        (lambda c: c.execute("UPDATE stripe SET points = points + 5"), "stripe"),
-        (lambda c: c.execute("UPDATE wallet SET coins = coins + 5"), "wallet"),
-        (lambda c: c.execute("UPDATE gift SET ts_ms = ts_ms + 1 WHERE count = 3"), "chain"),
-        (lambda c: c.execute("UPDATE gift SET message = 'bye' WHERE count = 3"), "message"),
-        (lambda c: c.execute("UPDATE movement SET coins = coins + 1"), "balance"),
-        (lambda c: c.execute("UPDATE partition SET coins_spent = coins_spent + 1"), "spent"),
+        ("UPDATE gift SET coins = coins + 1, points = points + 1 WHERE count = 3", "coins"),
+        ("DELETE FROM gift WHERE count = 2", "missing"),
+        ("UPDATE stripe SET points = points + 5", "stripe"),
+        ("UPDATE wallet SET coins = coins + 5", "wallet"),
+        ("UPDATE gift SET ts_ms = ts_ms + 1 WHERE count = 3", "chain"),
+        ("UPDATE gift SET message = 'bye' WHERE count = 3", "message"),
+        ("UPDATE movement SET coins = coins + 1", "balance"),
+        ("UPDATE partition SET coins_spent = coins_spent + 1", "spent"),
     ],
 )
-async def test_a_tampered_book_is_found(world: World, tamper: Tamper, word: str) -> None:
-    with sqlite3.connect(world.config.book_path) as connection:
-        tamper(connection)
-    connection.close()
+async def test_a_tampered_book_is_found(world: World, tamper: str, word: str) -> None:
+    database = open_database(world.config)
+    assert await database.write(lambda sql: sql.run(tamper)) > 0
+    await database.close()
     findings = (await report_of(world))["findings"]
     assert isinstance(findings, list)
     assert any(word in line for line in findings), findings

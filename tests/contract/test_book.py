@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from livegift.config import Config
 from livegift.domain.coins import AMOUNT_MAX
 from livegift.store.book import KINDS, Book
-from livegift.store.migrate import prepare_book
+from livegift.store.open import open_book, prepare
 
 
 @pytest.fixture
-async def book(tmp_path: Path) -> AsyncIterator[Book]:
-    path = tmp_path / "book.sqlite3"
-    prepare_book(path, partitions=4, now_ms=1, demo=False, timeout_ms=2_000)
-    book = Book(path, timeout_ms=2_000)
+async def book(tmp_path: Path, store: str) -> AsyncIterator[Book]:
+    config = Config(data=tmp_path, store=store)
+    await prepare(config)
+    book = open_book(config)
     yield book
     await book.close()
 

@@ -13,7 +13,7 @@ from tests.world import SECRET, Heard, World, send, until
 
 @pytest.fixture
 async def world(valkey: str, tmp_path: Path) -> AsyncIterator[World]:
-    world = World(valkey, tmp_path, partitions=1, hot_wallets_max=5)
+    world = await World.made(valkey, tmp_path, partitions=1, hot_wallets_max=5)
     yield world
     await world.close()
 

@@ -17,8 +17,8 @@ from tests.world import SECRET, Heard, World, send, until
 
 
 @pytest.fixture
-async def world(valkey: str, tmp_path: Path) -> AsyncIterator[World]:
-    world = World(valkey, tmp_path, send_deadline_ms=3_000)
+async def world(valkey: str, tmp_path: Path, store: str) -> AsyncIterator[World]:
+    world = await World.made(valkey, tmp_path, store=store, send_deadline_ms=3_000)
     yield world
     await world.close()
 
@@ -138,7 +138,8 @@ async def test_a_room_that_lost_its_state_is_fed_from_the_book(world: World) -> 
         assert int(after.epoch) > int(before.epoch)
 
 
-async def test_a_book_older_than_its_journal_is_refused(world: World, tmp_path: Path) -> None:
+async def test_a_book_older_than_its_journal_is_refused(valkey: str, tmp_path: Path) -> None:
+    world = await World.made(valkey, tmp_path)
     async with world.edge.running(), world.flushing():
         ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
         backup = tmp_path / "backup.sqlite3"
@@ -147,7 +148,7 @@ async def test_a_book_older_than_its_journal_is_refused(world: World, tmp_path: 
         await world.edge.gifting.send_gift(send(ann, room), heard)
         await heard.wait_settled(1)
         await until(lambda: world.parts.flusher.passes > 3)
-    older = World(world.url, tmp_path / "older", redis_prefix_of=world)
+    older = await World.made(world.url, tmp_path / "older", redis_prefix_of=world)
     older.config.book_path.unlink()
     backup.rename(older.config.book_path)
     try:
@@ -155,10 +156,11 @@ async def test_a_book_older_than_its_journal_is_refused(world: World, tmp_path: 
             await older.parts.flusher.recover_where_needed()
     finally:
         await older.close()
+        await world.close()
 
 
-async def test_the_journal_at_its_limit_answers_busy_and_drains(valkey: str, tmp_path: Path) -> None:
-    world = World(valkey, tmp_path, journal_events_max=10, partitions=1)
+async def test_the_journal_at_its_limit_answers_busy_and_drains(valkey: str, tmp_path: Path, store: str) -> None:
+    world = await World.made(valkey, tmp_path, store=store, journal_events_max=10, partitions=1)
     async with world.edge.running():
         async with world.flushing():
             ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
@@ -175,7 +177,7 @@ async def test_the_journal_at_its_limit_answers_busy_and_drains(valkey: str, tmp
 
 async def test_two_flushers_never_write_an_event_twice(world: World) -> None:
     async with world.edge.running(), world.flushing():
-        second = World(world.url, world.config.data, redis_prefix_of=world)
+        second = await World.made(world.url, world.config.data, redis_prefix_of=world, store=world.config.store)
         async with second.flushing():
             ann, room, heard = await world.person("Ann", 1_000), await world.room(), Heard()
             await asyncio.gather(*[world.edge.gifting.send_gift(send(ann, room), heard) for _ in range(300)])

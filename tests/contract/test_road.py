@@ -12,8 +12,8 @@ from tests.world import Heard, World, send, until
 
 
 @pytest.fixture
-async def world(valkey: str, tmp_path: Path) -> AsyncIterator[World]:
-    world = World(valkey, tmp_path)
+async def world(valkey: str, tmp_path: Path, store: str) -> AsyncIterator[World]:
+    world = await World.made(valkey, tmp_path, store=store)
     async with world.flushing(), world.edge.running():
         yield world
     await world.close()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TIMEOUT_S = 120.0
@@ -11,8 +12,18 @@ TRIES = 20
 """A second apart, while the audit can't run: the server may just be restarting."""
 
 
-async def audit(data: Path) -> tuple[int | None, list[str]]:
-    """Return the drift in coins, None if the audit could not be had, and what is wrong in sentences."""
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What the audit said; ``drift`` is in coins, None if there was no audit, and ``failures`` are sentences."""
+
+    drift: int | None
+    rows: int = 0
+    wallets: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+async def audit(data: Path) -> Audited:
+    """Audit the books of a server by its data directory."""
     for _ in range(TRIES):
         code, out, err = await _run("-m", "livegift.cli", "audit", "--json", "--data", str(data))
         if code != CANNOT_RUN:
@@ -20,13 +31,14 @@ async def audit(data: Path) -> tuple[int | None, list[str]]:
         await asyncio.sleep(1)
     try:
         answer = json.loads(out)
-        drift, findings = int(answer["drift"]), [f"audit: {finding}" for finding in answer.get("findings", [])]
+        drift, rows, wallets = (int(answer[name]) for name in ("drift", "rows", "wallets"))
+        failures = [f"audit: {finding}" for finding in answer.get("findings", [])]
     except (ValueError, KeyError, TypeError):
         last = err.decode(errors="replace").strip().splitlines()[-1:] or ["it printed no report"]
-        return None, [f"the audit ended with {code}: {last[0]}"]
-    if code and not findings and not drift:
-        findings = [f"the audit ended with {code}"]
-    return drift, findings
+        return Audited(None, failures=[f"the audit ended with {code}: {last[0]}"])
+    if code and not failures and not drift:
+        failures = [f"the audit ended with {code}"]
+    return Audited(drift, rows, wallets, failures)
 
 
 async def _run(*words: str) -> tuple[int | None, bytes, bytes]:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from loadtests.demo import run_demo_bots
-from loadtests.report import is_clean, print_json, print_table
+from loadtests.report import Report, is_clean, print_json, print_table
 from loadtests.steady import Steady
+from loadtests.steered import Steering, say_report
 from loadtests.stopping import stop_with_parent
 
 app = App(
@@ -41,6 +42,10 @@ def steady(
     seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")] = 20.0,
     seed: Annotated[int, Parameter(help="Gives the whole schedule.")] = 1,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    progress: Annotated[
+        bool,
+        Parameter(negative="", help="Print JSON lines while it runs; heed `mark NAME` and `finish` on stdin."),
+    ] = False,
 ) -> int:
     """Send gifts at a constant rate into rooms full of viewers; check every gift at every viewer, then the books."""
     if rooms < 1 or senders < 1 or viewers < max(senders, rooms) or rate <= 0 or seconds <= 0:
@@ -49,34 +54,17 @@ def steady(
         )
     if data is not None and not data.is_dir():
         return _cannot_run(f"{data} is no directory; --data names that of the running server")
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    bar = bars.add_task("joining", total=None)
     run = Steady(
-        url=url,
-        rooms=rooms,
-        viewers=viewers,
-        senders=senders,
-        rate=rate,
-        seconds=seconds,
-        seed=seed,
-        data=data,
-        progress=lambda what, done, total: bars.update(bar, description=what, completed=done, total=total),
+        url=url, rooms=rooms, viewers=viewers, senders=senders, rate=rate, seconds=seconds, seed=seed, data=data
     )
     try:
-        with bars:
-            report = _run(run.run())
+        report = _steered(run) if progress else _with_bars(run)
     except* LivegiftError as group:
         return_code = _cannot_run(_first(group))
     else:
-        (print_json if as_json else print_table)(report)
-        return_code = 0 if is_clean(report) else 1
+        if report is not None and not progress:
+            (print_json if as_json else print_table)(report)
+        return_code = 0 if report is not None and is_clean(report) else 1
     return return_code
 
 
@@ -99,6 +87,24 @@ def demo(
 
     _run(run())
     return 0
+
+
+def _steered(run: Steady) -> Report | None:
+    steering = Steering()
+    run.progress = steering.at_work
+    report = _run(steering.run(run))
+    if report is not None:
+        say_report(report)
+    return report
+
+
+def _with_bars(run: Steady) -> Report:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bars:
+        bar = bars.add_task("joining", total=None)
+        run.progress = lambda what, done, total: bars.update(bar, description=what, completed=done, total=total)
+        return _run(run.run())
 
 
 def _run(program: Coroutine[Any, Any, T]) -> T:

@@ -10,18 +10,24 @@ Latency = dict[str, float | None]
 
 
 class Report(TypedDict):
-    """Figures of one run; latencies are milliseconds from the planned time. ``drift`` is None without an audit."""
+    """Figures of one run; latencies are milliseconds from the planned time.
+
+    ``shown``: gifts that somebody saw; ``seen``: sightings by others than the sender, of all viewers together.
+    ``drift`` and ``audited`` (what the audit went through) are None without an audit.
+    """
 
     scenario: str
     sent: int
     accepted: int
     settled: int
+    shown: int
     seen: int
     lost: int
     doubled: int
     out_of_order: int
     combos_open: int
     drift: int | None
+    audited: dict[str, int] | None
     latency_ms: dict[str, Latency]
     bot_limited: bool
     planned: int
@@ -50,7 +56,18 @@ def print_table(report: Report) -> None:
     """Print the report for people."""
     console = Console()
     figures = Table(title=f"{report['scenario']}, seed {report['seed']}", show_header=False)
-    for name in ("planned", "sent", "accepted", "settled", "seen", "refused", "late", "reconnects", *MUST_BE_ZERO):
+    for name in (
+        "planned",
+        "sent",
+        "accepted",
+        "settled",
+        "shown",
+        "seen",
+        "refused",
+        "late",
+        "reconnects",
+        *MUST_BE_ZERO,
+    ):
         value = report[name]  # type: ignore[literal-required]
         style = "bold red" if name in MUST_BE_ZERO and value else ""
         figures.add_row(name.replace("_", " "), "not audited" if value is None else str(value), style=style)

@@ -42,8 +42,15 @@ class SeenLedger:
         self.latency = Histogram()
         """From planned to seen by another viewer, in ms."""
         self.sightings = 0
+        self.newest_planned_ms = 0.0
+        """Of the gifts that were seen, when the latest was planned."""
         self._doubled = 0
         self._out_of_order = 0
+
+    @property
+    def shown(self) -> int:
+        """Gifts that somebody saw."""
+        return sum(len(book.gifts) for book in self.rooms.values())
 
     def viewer(self, room: str, person: int) -> Viewer:
         """Enter a viewer who watches from the start."""
@@ -132,6 +139,7 @@ class SeenLedger:
         if wanted.person != person:
             self.sightings += 1
             self.latency.record(at_ms - wanted.planned_ms)
+            self.newest_planned_ms = max(self.newest_planned_ms, wanted.planned_ms)
 
     def verdict(self) -> Verdict:
         """Judge what has been seen so far. Right at the end of a run, and before it says what is still awaited."""

@@ -5,6 +5,7 @@ runs: bots ride it out with the SDK, and nothing may be lost or doubled nonethel
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,8 @@ from livegift_client import Api, Client, LivegiftError, Login, Receipt, Snapshot
 from livegift_client.feed import Restored
 from livegift_client.messages import RoomMessage
 
-from loadtests.audit import audit
+from loadtests.audit import Audited, audit
+from loadtests.mark import Mark
 from loadtests.people import Bot, FrameCache, balances, briefly, join, log_in, patiently
 from loadtests.report import Report
 from loadtests.room_book import Viewer
@@ -39,7 +41,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True, kw_only=True)
 class Steady:
-    """One run. ``rate`` is gifts a second in all rooms together; ``senders`` of the ``viewers`` gift."""
+    """One run. ``rate`` is gifts a second in all rooms together; ``senders`` of the ``viewers`` gift.
+
+    While it gifts it may be asked to ``mark`` a moment, and by ``finish`` to send no more.
+    """
 
     url: str
     rooms: int
@@ -54,6 +59,13 @@ class Steady:
     tally: Tally = field(init=False)
     vitals: Vitals = field(default_factory=Vitals)
     failures: list[str] = field(default_factory=list)
+    finish: asyncio.Event = field(default_factory=asyncio.Event)
+    bots: list[Bot] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    start_ms: float | None = None
+    """When the load began, on the monotonic clock."""
+    planned: int = 0
+    """Gifts whose time came."""
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.seen)
@@ -74,16 +86,24 @@ class Steady:
                 coins_each=min(before, default=0),
             )
             verdict, reconnects = await self._watch_and_gift(rooms, logins, sends)
+            self.progress("comparing", 0, 1)
             await self._check_wallets(api, logins[: self.senders], before, verdict)
-        drift = None
+            await self._close_rooms(api, creators, rooms)
+        audited: Audited | None = None
         if self.data is not None:
-            drift, findings = await audit(self.data)
-            self.failures += findings
-        return self._report(len(sends), verdict, reconnects, drift)
+            self.progress("auditing", 0, 1)
+            audited = await audit(self.data)
+            self.failures += audited.failures
+        return self._report(verdict, reconnects, audited)
+
+    def mark(self, name: str) -> None:
+        """Note this moment: the ``Mark`` will say when the next gift was seen that was sent after it."""
+        if self.start_ms is not None:
+            self.marks.append(Mark(name, _now_ms() - self.start_ms))
 
     async def _watch_and_gift(self, rooms: list[str], logins: list[Login], sends: list[Planned]) -> tuple[Verdict, int]:
         frames, gifted = FrameCache(), asyncio.Event()
-        bots = [self._bot(login, rooms[at % len(rooms)], at, frames) for at, login in enumerate(logins)]
+        self.bots = bots = [self._bot(login, rooms[at % len(rooms)], at, frames) for at, login in enumerate(logins)]
         async with asyncio.TaskGroup() as group:
             try:
                 await join(group, bots)
@@ -102,14 +122,19 @@ class Steady:
         return Bot(self.url, login, room, frames=frames, observe=observe)
 
     def _observe(self, viewer: Viewer, message: RoomMessage) -> None:
-        self.seen.observe(viewer, message, at_ms=_now_ms())
+        now_ms = _now_ms()
+        self.seen.observe(viewer, message, at_ms=now_ms)
+        if self.marks and self.marks[-1].is_open:
+            assert self.start_ms is not None
+            for mark in self.marks:
+                mark.note(sent_ms=self.seen.newest_planned_ms - self.start_ms, at_ms=now_ms - self.start_ms)
 
     async def _gift(self, bots: list[Bot], sends: list[Planned]) -> None:
-        start_ms = _now_ms()
+        self.start_ms = start_ms = _now_ms()
         for planned in sends:
-            wait_ms = start_ms + planned.at_ms - _now_ms()
-            if wait_ms > 0:
-                await asyncio.sleep(wait_ms / 1_000)
+            if await self._is_over(within_ms=start_ms + planned.at_ms - _now_ms()):
+                return
+            self.planned += 1
             bot = bots[planned.sender]
             gift = Gift(planned, bot.room, planned.sender, start_ms + planned.at_ms)
             try:
@@ -120,6 +145,14 @@ class Steady:
             self.tally.note_sent(gift, now_ms=_now_ms())
             self.progress("gifting", planned.index + 1, len(sends))
 
+    async def _is_over(self, *, within_ms: float) -> bool:
+        """Wait until it is time for the next gift; True if there shall be none."""
+        if within_ms > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_ms / 1_000):
+                    await self.finish.wait()
+        return self.finish.is_set()
+
     def _note(self, gift: Gift, receipt: Receipt) -> None:
         self.tally.note(gift, receipt, now_ms=_now_ms())
 
@@ -129,7 +162,7 @@ class Steady:
         while True:
             await asyncio.sleep(0.5)
             now_s = loop.time()
-            self.progress("waiting for the last to settle", min(int(now_s - ended_s), 10), 10)
+            self.progress("settling", min(int(now_s - ended_s), 10), 10)
             away = sum(not bot.is_live for bot in bots)
             if away and now_s - ended_s < RETURN_WAIT_S:
                 calm_s = now_s
@@ -188,12 +221,20 @@ class Steady:
                 self._fail(f"sender {person}: the wallet holds {end} coins, expected {expected}")
                 verdict.doubled += end < expected
 
+    async def _close_rooms(self, api: Api, creators: list[Login], rooms: list[str]) -> None:
+        """Nobody gifts in them any more, and a demo's visitors needn't find them."""
+        for creator, room in zip(creators, rooms, strict=True):
+            try:
+                await patiently(api.close_room)(creator.token, room)
+            except LivegiftError as error:
+                self._fail(f"room {room} could not be closed: {error}")
+
     def _fail(self, sentence: str) -> None:
         if len(self.failures) < FAILURES_MAX:
             self.failures.append(sentence)
 
-    def _report(self, planned: int, verdict: Verdict, reconnects: int, drift: int | None) -> Report:
-        tally = self.tally
+    def _report(self, verdict: Verdict, reconnects: int, audited: Audited | None) -> Report:
+        tally, planned = self.tally, self.planned
         sent = len(tally.gifts)
         if sent < SENT_SHARE_MIN * planned:
             self.failures.append(f"only {sent} of {planned} planned gifts were sent")
@@ -205,12 +246,14 @@ class Steady:
             sent=sent,
             accepted=tally.accepted,
             settled=tally.settled,
+            shown=self.seen.shown,
             seen=self.seen.sightings,
             lost=verdict.lost,
             doubled=verdict.doubled,
             out_of_order=verdict.out_of_order,
             combos_open=verdict.combos_open,
-            drift=drift,
+            drift=audited.drift if audited else None,
+            audited={"rows": audited.rows, "wallets": audited.wallets} if audited else None,
             latency_ms={
                 "accepted": tally.accepted_latency.summary(),
                 "settled": tally.settled_latency.summary(),

@@ -15,7 +15,7 @@ def stop_with_parent(stop: asyncio.Event, *, parent_fd: int | None) -> Iterator[
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    watched = parent_fd if parent_fd is not None else _stdin_pipe()
+    watched = parent_fd if parent_fd is not None else stdin_pipe()
 
     def readable() -> None:
         assert watched is not None
@@ -34,8 +34,8 @@ def stop_with_parent(stop: asyncio.Event, *, parent_fd: int | None) -> Iterator[
             loop.remove_signal_handler(number)
 
 
-def _stdin_pipe() -> int | None:
-    """A terminal or a pipe can end; /dev/null has ended from the start and says nothing about a parent."""
+def stdin_pipe() -> int | None:
+    """Return stdin's descriptor if it can end: /dev/null has ended from the start and says nothing about a parent."""
     if sys.stdin is None or sys.stdin.closed:
         return None
     mode = os.fstat(sys.stdin.fileno()).st_mode

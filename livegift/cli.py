@@ -86,6 +86,7 @@ def serve(config: Settings = Config()) -> int:  # noqa: B008 - frozen
 def demo(config: Annotated[DemoConfig, Parameter(name="*", group="Settings")] = DemoConfig()) -> int:
     """Serve with two live rooms, a catalogue, and bots that gift; prints the links. Never for production.
 
+    The plug's link is a page that kills processes under 200 gifts a second and counts what was lost.
     The books are kept in `./livegift-demo`; delete the directory to begin anew.
 
     Examples: `livegift demo` · `livegift demo --port 9000 --admin-port 0`
@@ -232,6 +233,7 @@ def print_links(config: Config, at: Addresses) -> None:
     links = [("viewer", f"{at.url}/r/{room.room_id}") for room in DEMO_ROOMS]
     links += [
         ("studio", f"{at.url}/studio#token={quote(jwt)}&room={creator.room_id}"),
+        ("plug", f"{at.admin_url}/plug"),
         ("admin", f"{at.admin_url}/status"),
     ]
     for what, link in links:

@@ -1,4 +1,4 @@
-"""The built pages: three HTML files and their assets. They are made by the package's build, not committed."""
+"""The built pages: HTML files and their assets. They are made by the package's build, not committed."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -34,15 +34,22 @@ def _has_hash(path: str) -> bool:
 def routes() -> list[BaseRoute]:
     """Return the pages' routes."""
     return [
-        Route("/", _page_of("index.html")),
-        Route("/r/{room_id}", _page_of("room.html")),
-        Route("/studio", _page_of("studio.html")),
-        Route("/livegift.js", _page_of("livegift.js")),
-        Mount("/assets", Assets(directory=WEB / "assets", check_dir=False)),
+        Route("/", page_of("index.html")),
+        Route("/r/{room_id}", page_of("room.html")),
+        Route("/studio", page_of("studio.html")),
+        Route("/livegift.js", page_of("livegift.js")),
+        assets(),
     ]
 
 
-def _page_of(name: str) -> Callable[[Request], Awaitable[Response]]:
+def assets() -> BaseRoute:
+    """Return the route of scripts, styles and art."""
+    return Mount("/assets", Assets(directory=WEB / "assets", check_dir=False))
+
+
+def page_of(name: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers with a built page."""
+
     async def page(_: Request) -> Response:
         if not WEB.is_dir():
             return PlainTextResponse(MISSING, 503)

@@ -151,6 +151,14 @@ class EmbeddedServer:
         threading.Thread(target=watch, name="valkey-wait", daemon=True).start()
         return await died
 
+    def strike(self) -> int | None:
+        """Kill -9 the server as an accident would, and return its process id; None: there is none."""
+        pid = self.pid
+        if pid is not None:
+            assert self._process is not None
+            self._process.kill()
+        return pid
+
     async def stop(self, *, timeout_s: float = STOP_S) -> None:
         """End the server: SIGTERM, which saves the AOF, and SIGKILL after ``timeout_s``.
 

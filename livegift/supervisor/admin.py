@@ -1,6 +1,7 @@
 """The admin port: /livez, /readyz, /status and /metrics of all processes, served in the supervisor's own loop.
 
-It has no authentication and gives nothing away that needs one; keep it off the public network all the same.
+It has no authentication and gives nothing away that needs one; keep it off the public network all the same. Only the
+demo changes anything here (``plug_http.py``).
 """
 
 import os
@@ -15,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from livegift.telemetry import ProcessCollector, ProcessReport
 
@@ -43,8 +44,10 @@ class Addresses:
 States = Callable[[], Sequence[ProcessState]]
 
 
-def make_app(addresses: Addresses, states: States, is_ready: Callable[[], bool]) -> Starlette:
-    """Return the admin application; ``is_ready`` answers for all processes together."""
+def make_app(
+    addresses: Addresses, states: States, is_ready: Callable[[], bool], beside: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Return the admin application; ``is_ready`` answers for all processes, ``beside`` are the demo's routes."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ProcessCollector(lambda: [_with_usage(state) for state in states()]))
 
@@ -77,6 +80,7 @@ def make_app(addresses: Addresses, states: States, is_ready: Callable[[], bool])
             Route("/readyz", readyz),
             Route("/status", status),
             Route("/metrics", metrics),
+            *beside,
         ]
     )
 

@@ -152,6 +152,12 @@ class Child:
         self._stopping.set()
         self._signal("kill")
 
+    def strike(self) -> int | None:
+        """Kill -9 it as an accident would, and return its process id; ``keep`` starts it again. None: it is down."""
+        pid = self.pid
+        self._signal("kill")
+        return pid
+
     def _signal(self, name: str) -> None:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):

@@ -11,11 +11,12 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import structlog
+from starlette.routing import BaseRoute
 
 from livegift.config import Config
 from livegift.errors import CannotRun
@@ -24,6 +25,8 @@ from livegift.ledger.embedded import DamagedAof, EmbeddedServer
 from livegift.ledger.engine_check import check_engine
 from livegift.supervisor.admin import Addresses, AdminServer, ProcessState, make_app
 from livegift.supervisor.children import BackOff, Child, ChildRefused, demo_bots, worker
+from livegift.supervisor.plug import Plug
+from livegift.supervisor.plug_lines import judging_bots
 from livegift.supervisor.record import Record, remove_record, write_record
 from livegift.telemetry import ProcessReport, configure_logs
 
@@ -97,6 +100,15 @@ def raise_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def _audit_env(config: Config, valkey: EmbeddedServer | None) -> dict[str, str]:
+    """Return the settings that an audit by data directory alone would not know."""
+    env = {"LIVEGIFT_REDIS_PREFIX": config.redis_prefix}
+    if valkey is None:
+        assert config.redis_url is not None
+        env["LIVEGIFT_REDIS_URL"] = config.redis_url
+    return env
+
+
 class Supervisor:
     """The processes of one server, between two bound sockets and an engine that answers."""
 
@@ -119,6 +131,8 @@ class Supervisor:
             for index in range(config.workers)
         ]
         self._bots = [Child("bots", 0, demo_bots(self.addresses.url, rooms=DEMO_ROOMS))] if bots else []
+        self._host = config.host
+        self._judges = judging_bots(self.addresses.url, data=str(config.data), env=_audit_env(config, valkey))
         self._keepers: dict[Child, asyncio.Task[None]] = {}
         self._ending = asyncio.Event()
         self._code = 0
@@ -126,13 +140,16 @@ class Supervisor:
 
     async def run(self, on_ready: OnReady | None) -> int:
         """Run until a signal, or until something says that it can't run at all."""
-        admin = AdminServer(make_app(self.addresses, self._states, self._is_ready))
         async with self._signals(), asyncio.TaskGroup() as group:
+            plug, routes = self._plug(group) if self._bots else (None, ())
+            admin = AdminServer(make_app(self.addresses, self._states, self._is_ready, routes))
             group.create_task(admin.serve(sockets=[self._admin_socket]))
             valkey = group.create_task(self._keep_valkey())
             start = group.create_task(self._start(group, on_ready))
             await self._ending.wait()
             start.cancel()
+            if plug is not None:
+                await plug.stop()
             await self._end([*self._bots, *self._edges], DRAIN_S)
             await self._end([self._flusher], FLUSH_S)
             admin.should_exit = True
@@ -149,6 +166,18 @@ class Supervisor:
             log.info("stopping")
             self._code = code
             self._ending.set()
+
+    def _plug(self, group: asyncio.TaskGroup) -> tuple[Plug, Sequence[BaseRoute]]:
+        from livegift.supervisor import plug_http  # the pages' whole world, which `serve` does without
+
+        plug = Plug(self.addresses.url, self._judges, states=self._states, strike=self._strike, spawn=group.create_task)
+        return plug, plug_http.routes(plug, host=self._host)
+
+    def _strike(self, role: str) -> int | None:
+        if role == "valkey":
+            return self._valkey.strike() if self._valkey is not None else None
+        running = [child for child in [self._flusher, *self._edges] if child.role == role and child.pid is not None]
+        return min(running, key=lambda child: child.starts).strike() if running else None
 
     @asynccontextmanager
     async def _signals(self) -> AsyncIterator[None]:

@@ -157,14 +157,15 @@ def test_the_demo_prints_its_links_one_a_line_and_has_bots(data: Path, serving: 
     server = serving(data, command="demo")
     state = server.wait_ready()
     assert server.process.stdout is not None
-    lines = [server.process.stdout.readline().split() for _ in range(4)]
+    lines = [server.process.stdout.readline().split() for _ in range(5)]
     url = state["url"]
     assert lines[0] == ["viewer", f"{url}/r/r1"]
     assert lines[1] == ["viewer", f"{url}/r/r2"]
     assert lines[2][0] == "studio"
     assert lines[2][1].startswith(f"{url}/studio#token=ey")
     assert lines[2][1].endswith("&room=r1")
-    assert lines[3] == ["admin", f"{state['admin_url']}/status"]
+    assert lines[3] == ["plug", f"{state['admin_url']}/plug"]
+    assert lines[4] == ["admin", f"{state['admin_url']}/status"]
     (bots,) = wait_until(lambda: server.pids("bots"))
     assert server.stop(signal.SIGINT) == 0
     assert not alive(bots)

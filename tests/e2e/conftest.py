@@ -2,17 +2,30 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from playwright.async_api import Browser, Page, async_playwright
 
+from livegift.edge.pages import WEB
 from tests.processes import Serving
 from tests.wire import login
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +78,31 @@ def audit_of(data: Path) -> dict[str, Any]:
     )
     assert done.stdout, done.stderr
     return dict(json.loads(done.stdout))
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A real chromium."""
+    chromium = shutil.which("chromium")
+    assert chromium, "the tests need Debian's chromium: apt-get install chromium"
+    assert WEB.is_dir(), "the pages are not built: make test builds them"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        yield browser
+        await browser.close()
+
+
+class Tab:
+    """A page that remembers what went wrong in it and what it asked of strangers."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.strangers: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: self._note(request.url, origin))
+
+    def _note(self, url: str, origin: str) -> None:
+        if not url.startswith((origin, "data:", "blob:", origin.replace("http", "ws"))):
+            self.strangers.append(url)

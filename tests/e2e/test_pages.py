@@ -1,53 +1,13 @@
 """Two viewers and the creator in a real browser: a gift sent in one tab moves in all."""
 
-import shutil
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, expect
 
-from livegift.edge.pages import WEB
-from tests.e2e.conftest import open_room
+from tests.e2e.conftest import Tab, open_room
 from tests.wire import login
 
 Server = dict[str, Any]
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "the tests need Debian's chromium: apt-get install chromium"
-    assert WEB.is_dir(), "the pages are not built: make test builds them"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        yield browser
-        await browser.close()
-
-
-class Tab:
-    """A page that remembers what went wrong in it and what it asked of strangers."""
-
-    def __init__(self, page: Page, origin: str) -> None:
-        self.page = page
-        self.errors: list[str] = []
-        self.strangers: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
-        page.on("request", lambda request: self._note(request.url, origin))
-
-    def _note(self, url: str, origin: str) -> None:
-        if not url.startswith((origin, "data:", "blob:", origin.replace("http", "ws"))):
-            self.strangers.append(url)
 
 
 async def enter(context: BrowserContext, url: str, room: str, name: str) -> Tab:

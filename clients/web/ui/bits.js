@@ -20,8 +20,9 @@ export const Coin = () => html`<span class="coin" aria-hidden="true"></span>`;
 export const Coins = ({ coins, label = "coins" }) =>
   html`<span class="coins"><${Coin} />${number(coins)}<span class="sr-only"> ${label}</span></span>`;
 
-export const Brand = () =>
-  html`<a class="brand" href="/" aria-label="livegift"><img src="/assets/icon.svg" alt="" width="28" height="28" /><span>livegift</span></a>`;
+/** @param {{href?: string}} props */
+export const Brand = ({ href = "/" }) =>
+  html`<a class="brand" href=${href} aria-label="livegift"><img src="/assets/icon.svg" alt="" width="28" height="28" /><span>livegift</span></a>`;
 
 const PATHS = {
   eye: "M2 12s3.6-7 10-7 10 7 10 7-3.6 7-10 7S2 12 2 12zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z",

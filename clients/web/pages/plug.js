@@ -57,8 +57,8 @@ function Doing({ state }) {
   const isGifting = state.phase === "gifting";
   const left = Math.max(0, Math.ceil(state.seconds - (state.figures.at_ms ?? 0) / 1_000));
   return html`<section class="doing">
-    <h1 aria-live="polite">${!isGifting && html`<i class="spinner" aria-hidden="true"></i>`}${DOING[state.phase]}</h1>
-    ${isGifting && html`<span class="dim" data-testid="left">${left} s left</span>
+    <h1>${!isGifting && html`<i class="spinner" aria-hidden="true"></i>`}${DOING[state.phase]}</h1>
+    ${isGifting && html`<span class="dim" aria-live="off" data-testid="left">${left} s left</span>
       <button type="button" class="button" data-testid="finish" aria-disabled=${isBusy.value} onClick=${() => isBusy.value || ask(run.finish)}>Finish</button>`}
   </section>`;
 }
@@ -82,7 +82,9 @@ function Page() {
     </header>
     ${run.isGone.value && html`<p class="offline-banner" role="alert"><i class="spinner"></i>The demo itself does not answer: was it ended?</p>`}
     <main class=${`phase-${state.phase}`} data-testid="plug" data-phase=${state.phase}>
-      ${isRunning ? html`<${Doing} state=${state} />` : isOver(state) ? html`<${PlugVerdict} state=${state} />` : html`<${Intro} state=${state} />`}
+      <div aria-live="polite">
+        ${isRunning ? html`<${Doing} state=${state} />` : isOver(state) ? html`<${PlugVerdict} state=${state} />` : html`<${Intro} state=${state} />`}
+      </div>
       ${state.phase !== "idle" &&
       html`<section class="card"><${PlugChart} samples=${run.samples.value} events=${state.events} rate=${state.rate} isRunning=${isRunning} /></section>`}
       ${isOver(state) ? html`<div class="again"><${Start} label="Do it again" /></div>` : html`<${Targets} state=${state} run=${run} />`}

@@ -9,9 +9,12 @@ import { NAMES } from "./plug-run.js";
 /** @import {Event} from "./plug-run.js" */
 /** @import {Sample} from "./plug-rates.js" */
 
-/** @param {{event: Event, place: number}} props */
-const Kill = ({ event, place }) =>
-  html`<span class=${`kill-mark${place > 82 ? " is-late" : ""}`} style=${{ left: `${place}%` }}><b>${NAMES[event.role ?? ""]}</b></span>`;
+/** Their names stand in three rows, so that kills in quick succession can be told apart. */
+const ROWS = 3;
+
+/** @param {{event: Event, place: number, row: number}} props */
+const Kill = ({ event, place, row }) =>
+  html`<span class=${`kill-mark${place > 82 ? " is-late" : ""}`} style=${{ left: `${place}%`, "--row": String(row) }}><b>${NAMES[event.role ?? ""]}</b></span>`;
 
 /** @param {{samples: Sample[], events: Event[], rate: number, isRunning: boolean}} props */
 export function PlugChart({ samples, events, rate, isRunning }) {
@@ -22,7 +25,8 @@ export function PlugChart({ samples, events, rate, isRunning }) {
   const shown = pathOf(seen, "shown", [start, end], top);
   const now = rates.at(-1);
   const label = now ? `Gifts a second: ${number(Math.round(now.sent))} sent, ${number(Math.round(now.shown))} seen` : "No gifts yet";
-  const kills = events.filter(({ kind, chart_ms }) => kind === "kill" && chart_ms !== null && chart_ms >= start && chart_ms <= end);
+  const all = events.filter(({ kind }) => kind === "kill");
+  const kills = all.filter(({ chart_ms }) => chart_ms !== null && chart_ms >= start && chart_ms <= end);
   return html`<figure class="plug-chart" data-testid="plug-chart">
     <figcaption>
       <h2>Gifts a second</h2>
@@ -37,7 +41,7 @@ export function PlugChart({ samples, events, rate, isRunning }) {
       </svg>
       <span class="scale dim" style=${{ top: `${100 - (rate / top) * 100}%` }}>${number(rate)}</span>
       <div aria-hidden="true">
-        ${kills.map((event) => html`<${Kill} key=${event.key} event=${event} place=${(((event.chart_ms ?? 0) - start) / (end - start)) * 100} />`)}
+        ${kills.map((event) => html`<${Kill} key=${event.key} event=${event} place=${(((event.chart_ms ?? 0) - start) / (end - start)) * 100} row=${all.indexOf(event) % ROWS} />`)}
       </div>
     </div>
     <div class="time dim"><span>${Math.round(start / 1_000)} s</span><span>${Math.round(end / 1_000)} s</span></div>

@@ -12,7 +12,7 @@ export function sentenceOf({ kind, role, pid }, { rate, viewers }) {
   const sentences = {
     joining: `${viewers} bots join two rooms of their own`,
     gifting: `they send ${rate} gifts a second, and watch`,
-    kill: `killed ${NAMES[role ?? ""]} (pid ${pid})`,
+    kill: `killed ${role === "valkey" ? "" : "the "}${NAMES[role ?? ""]} (pid ${pid})`,
     settling: "they send no more, and wait until all is settled, seen, and every combo has ended",
     comparing: "they compare what they saw with fresh snapshots, and what they paid with their wallets",
     auditing: "livegift audit recomputes the books",

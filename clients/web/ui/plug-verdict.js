@@ -13,6 +13,8 @@ export const isClean = ({ lost, doubled, drift, out_of_order, combos_open, failu
 const Zero = ({ name, value }) =>
   html`<span class=${value === 0 ? "zero" : "zero is-bad"}>${name} <b>${value === null ? "unknown" : number(value)}</b></span>`;
 
+const Separator = () => html`<span class="separator"> · </span>`;
+
 /** What is wrong beside the three numbers, in sentences. @param {Verdict} verdict */
 function troublesOf({ out_of_order, combos_open, failures }) {
   const found = [...failures];
@@ -25,14 +27,18 @@ function troublesOf({ out_of_order, combos_open, failures }) {
 export function PlugVerdict({ state }) {
   const { verdict, trouble, events } = state;
   if (state.phase === "failed" || !verdict) {
-    return html`<section class="card verdict is-bad" role="status" data-testid="verdict"><h1>No verdict</h1><p>${trouble}</p></section>`;
+    return html`<section class="card verdict is-bad" data-testid="verdict"><h1>No verdict</h1><p>${trouble}</p></section>`;
   }
   const kills = events.filter(({ kind }) => kind === "kill");
   const stall = Math.max(0, ...kills.map(({ seen_after_ms }) => seen_after_ms ?? 0));
   const { sent, accepted, settled, shown, seen, refused, lost, doubled, drift, audited, reconnects } = verdict;
+  // With none lost every viewer ends on the sum of all that settled, so what nobody saw fly is in those totals.
+  const inTotals = lost ? 0 : settled - shown;
   const killed = kills.length === 1 ? "One process was killed" : `${kills.length || "No"} processes were killed`;
-  return html`<section class=${`card verdict${isClean(verdict) ? "" : " is-bad"}`} role="status" data-testid="verdict">
-    <h1 data-testid="verdict-line"><${Zero} name="lost" value=${lost} /> · <${Zero} name="doubled" value=${doubled} /> · <${Zero} name="drift" value=${drift} /></h1>
+  return html`<section class=${`card verdict${isClean(verdict) ? "" : " is-bad"}`} data-testid="verdict">
+    <h1 data-testid="verdict-line">
+      <${Zero} name="lost" value=${lost} /><${Separator} /><${Zero} name="doubled" value=${doubled} /><${Separator} /><${Zero} name="drift" value=${drift} />
+    </h1>
     <p class="verdict-story">
       ${killed}${kills.length > 0 && html` and ${number(reconnects)} connections fell; the longest wait for a gift was ${number(Math.round(stall))} ms`}.
     </p>
@@ -41,11 +47,16 @@ export function PlugVerdict({ state }) {
       <div><dt>accepted</dt><dd>${number(accepted)}</dd></div>
       <div><dt>settled</dt><dd>${number(settled)}</dd></div>
       <div><dt>seen</dt><dd>${number(shown)}</dd></div>
+      ${inTotals > 0 && html`<div><dt>in totals only</dt><dd>${number(inTotals)}</dd></div>`}
       ${refused > 0 && html`<div><dt>refused</dt><dd>${number(refused)}</dd></div>`}
       <div><dt>sightings</dt><dd>${number(seen)}</dd></div>
       ${audited && html`<div><dt>rows audited</dt><dd>${number(audited.rows)}</dd></div><div><dt>wallets audited</dt><dd>${number(audited.wallets)}</dd></div>`}
     </dl>
     ${troublesOf(verdict).map((sentence) => html`<p class="problem" key=${sentence}>${sentence}</p>`)}
+    ${inTotals > 0 &&
+    html`<p class="dim">
+      ${number(inTotals)} gifts arrived while viewers were sent a snapshot of the room: they are in everybody's totals, but nobody saw them one by one.
+    </p>`}
     <p class="dim">
       Lost and doubled were counted by the ${number(state.viewers)} bots, who know the server by its public protocol only: each
       compared every gift it saw with every gift the others sent. Drift, in coins, is what <code>livegift audit</code> found, a

@@ -52,6 +52,7 @@ class Hub:
         self._rooms: dict[str, Room] = {}
         self._due: dict[Room, asyncio.TimerHandle | asyncio.Handle] = {}
         self._subscription = client.pubsub(ignore_subscribe_messages=True)
+        self._subscribing = asyncio.Lock()
         self._channels: dict[str, str] = {}
         self._wanted = asyncio.Event()
         self._fill: asyncio.Queue[Room] = asyncio.Queue()
@@ -123,14 +124,20 @@ class Hub:
             await asyncio.sleep(POLL_S)
 
     async def _room(self, room_id: str) -> Room:
-        room = self._rooms.get(room_id)
-        if room is None:
-            room = self._rooms[room_id] = Room(room_id)
-            channel = self._read.channel(room_id)
-            self._channels[channel] = room_id
-            async with faults():
-                await self._subscription.subscribe(channel)
-            self._wanted.set()
+        """Return the room, which is there only once its channel is subscribed. Raises ``Unavailable``."""
+        if room := self._rooms.get(room_id):
+            return room
+        # One at a time: the first command opens the subscription's connection, and two at once would open two and
+        # hear one. A room that is there without a subscription would be heard by the comparison only.
+        async with self._subscribing:
+            room = self._rooms.get(room_id)
+            if room is None:
+                channel = self._read.channel(room_id)
+                async with faults():
+                    await self._subscription.subscribe(channel)
+                self._channels[channel] = room_id
+                room = self._rooms[room_id] = Room(room_id)
+                self._wanted.set()
         return room
 
     def leave(self, viewer: Viewer, room_id: str) -> None:
@@ -244,8 +251,9 @@ class Hub:
                 channel = self._read.channel(room_id)
                 del self._channels[channel]
                 self._counted.pop(room_id, None)
-                async with faults():
-                    await self._subscription.unsubscribe(channel)
+                async with self._subscribing, faults():
+                    if room_id not in self._rooms:  # somebody may have come back while we waited
+                        await self._subscription.unsubscribe(channel)
                 await self._read.count_viewers(room_id, self._worker, 0)
 
     async def _count(self) -> None:

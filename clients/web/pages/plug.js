@@ -58,7 +58,7 @@ function Doing({ state }) {
   const left = Math.max(0, Math.ceil(state.seconds - (state.figures.at_ms ?? 0) / 1_000));
   return html`<section class="doing">
     <h1>${!isGifting && html`<i class="spinner" aria-hidden="true"></i>`}${DOING[state.phase]}</h1>
-    ${isGifting && html`<span class="dim" aria-live="off" data-testid="left">${left} s left</span>
+    ${isGifting && html`<span class="dim" aria-live="off" data-testid="left">${left} s<span class="word"> left</span></span>
       <button type="button" class="button" data-testid="finish" aria-disabled=${isBusy.value} onClick=${() => isBusy.value || ask(run.finish)}>Finish</button>`}
   </section>`;
 }

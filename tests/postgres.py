@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -128,6 +128,40 @@ def running_postgres(*, fsync: bool = False, env: Mapping[str, str] | None = Non
             server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def running_pooler(server: PostgresServer) -> Iterator[Callable[[str], str]]:
+    """Run a PgBouncer in transaction mode before the server; yields how to turn a URL of it into one of the pooler."""
+    home, port = Path(tempfile.mkdtemp(prefix="livegift-pooler-")), _free_port()
+    home.chmod(0o755)
+    settings = home / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host=127.0.0.1 port={server.port} user=livegift\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        "pool_mode = transaction\ndefault_pool_size = 3\nserver_round_robin = 1\n"
+    )
+    program = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin")
+    assert program is not None, "pgbouncer is missing: make test installs it"
+    user = {"user": NOBODY, "group": NOBODY} if os.geteuid() == 0 else {}
+    with (home / "pgbouncer.log").open("wb") as log:
+        process = subprocess.Popen([program, str(settings)], stdout=log, stderr=log, **user)
+    try:
+        deadline = time.monotonic() + READY_S
+        while not _listens(port):
+            assert process.poll() is None, (home / "pgbouncer.log").read_text()
+            assert time.monotonic() < deadline, "PgBouncer did not start in time"
+            time.sleep(0.02)
+        yield lambda url: url.replace(f":{server.port}/", f":{port}/")
+    finally:
+        process.terminate()
+        process.wait(STOP_S)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_port() -> int:

@@ -84,6 +84,8 @@ def verify(secret: bytes, token: str, now_ms: int) -> Claims:
     user, name, role, ends_s = (claims.get(field) for field in ("sub", "name", "role", "exp"))
     if not (isinstance(user, str) and user and isinstance(name, str) and role in ROLES and isinstance(ends_s, int)):
         raise TokenRefused("bad_token")
+    if "\x00" in user + name:  # no book could hold it
+        raise TokenRefused("bad_token")
     if ends_s * 1_000 <= now_ms:
         raise TokenRefused("token_expired")
     return Claims(user, name, str(role), ends_s * 1_000)

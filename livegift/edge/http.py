@@ -17,6 +17,7 @@ from livegift.errors import Unavailable
 from livegift.hub.frames import snapshot_of
 from livegift.wire.asyncapi import asyncapi
 from livegift.wire.folds import RoomView
+from livegift.wire.messages import NO_NUL
 
 BODY_BYTES_MAX = 65_536
 GRANT_TIMEOUT_MS = 5_000
@@ -35,7 +36,7 @@ class Login(Struct, forbid_unknown_fields=False):
 class NewRoom(Struct):
     """Body of POST /v1/rooms."""
 
-    title: Annotated[str, Meta(min_length=1, max_length=100)]
+    title: Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
 
 
 def routes() -> list[Route]:

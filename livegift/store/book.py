@@ -198,6 +198,8 @@ class Book:
 
     async def room(self, room_id: str) -> RoomRow | None:
         """Return a room."""
+        if "\x00" in room_id:  # comes from a URL; PostgreSQL would not even compare it
+            return None
         row = await self._row(f"{_ROOM} WHERE room.id = $1", room_id)
         return RoomRow(*row) if row else None
 

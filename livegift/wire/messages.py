@@ -10,7 +10,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 INT_MAX = 2**53 - 1
 CommandId = Annotated[int, Meta(ge=0, le=INT_MAX)]
-Name = Annotated[str, Meta(min_length=1, max_length=64)]
+# PostgreSQL stores no NUL. One that got into the journal would hold up every gift behind it.
+NO_NUL = r"^[^\x00]*$"
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL)]
 MESSAGE_CHARS_MAX = 200
 
 
@@ -69,7 +71,7 @@ class Send(Command, tag="send", frozen=True):
     price_coins: int
     count: int = 1
     to: Name | None = None
-    message: Annotated[str, Meta(max_length=MESSAGE_CHARS_MAX)] | None = None
+    message: Annotated[str, Meta(max_length=MESSAGE_CHARS_MAX, pattern=NO_NUL)] | None = None
     anonymous: bool = False
 
 

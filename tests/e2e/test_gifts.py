@@ -153,6 +153,8 @@ async def test_a_closed_room_says_so_and_takes_no_more_gifts(server: Server, roo
         ({"to": "stranger"}, "unknown_receiver"),
         ({"gift": "universe", "price_coins": 44_999, "count": 3}, "insufficient_coins"),
         ({"message": "x" * 201}, "bad_request"),
+        ({"message": "a\x00b"}, "bad_request"),
+        ({"room": "a\x00b"}, "bad_request"),
     ],
 )
 async def test_a_bad_send_is_a_typed_error_and_changes_nothing(

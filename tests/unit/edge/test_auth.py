@@ -72,6 +72,12 @@ def test_nonsense_is_a_bad_token(token: str) -> None:
     assert code_of(token) == "bad_token"
 
 
+@pytest.mark.parametrize(("user", "name"), [("a\x00", "Ann"), ("a", "A\x00nn")])
+def test_a_name_that_no_book_can_hold_is_a_bad_token(user: str, name: str) -> None:
+    with pytest.raises(TokenRefused, match="bad_token"):
+        verify(SECRET, mint(SECRET, user, name, "viewer", 60), int(time.time() * 1_000))
+
+
 def test_an_unknown_role_is_not_minted() -> None:
     with pytest.raises(ValueError, match="king"):
         mint(SECRET, "u1", "Ann", "king", 60)

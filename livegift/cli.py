@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import orjson
@@ -25,6 +25,7 @@ from livegift.check import SETTINGS_FILE, insist, insist_on_names
 from livegift.check import check as look
 from livegift.config import Config
 from livegift.errors import CannotRun, Fault
+from livegift.supervisor import care
 from livegift.supervisor.admin import Addresses
 from livegift.supervisor.child import cannot_run
 from livegift.supervisor.child import run as run_role
@@ -151,6 +152,63 @@ def audit(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # no
 
 
 @app.command
+def backup(file: Path, config: Settings = Config(), *, as_json: AsJson = False) -> int:  # noqa: B008
+    """Write the book to a new FILE, beside a running server: one consistent moment, the same for both kinds of book.
+
+    Keep `secret.key` of the data directory with it, but not in the same place.
+
+    Examples: `livegift backup book.livegift` · `livegift backup --data /var/lib/livegift /backup/monday.livegift`
+    """
+    insist(config)
+    done = asyncio.run(care.backup(config, file))
+    if as_json:
+        print_json(done)
+    else:
+        print(f"{done['rows']:,} rows of the book are in {file}. Keep {config.secret_path} with it.")
+    return 0
+
+
+@app.command
+def restore(file: Path, config: Settings = Config(), *, as_json: AsJson = False) -> int:  # noqa: B008
+    """Make the book of a backup where there is none: in `--data`, or in an empty PostgreSQL database (`--store`).
+
+    Every balance and chain is recomputed first; a damaged file changes nothing. No server may be running.
+
+    Examples: `livegift restore book.livegift` · `livegift restore book.livegift --store postgresql://db/livegift`
+    """
+    insist(config)
+    done = asyncio.run(care.restore(config, file))
+    if as_json:
+        print_json(done)
+    else:
+        print(f"The book stands: {done['rows']:,} rows, every balance and chain recomputed.")
+    return 0
+
+
+@app.command
+def recover(
+    config: Settings = Config(),  # noqa: B008
+    *,
+    accept_older_book: Annotated[bool, Flag(negative="", help="Give up what the book lacks.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Say whether Redis knows of gifts that the book lacks, as after the restore of a backup. No server may run.
+
+    With `--accept-older-book` that is given up: what the journal still holds is kept as a file, and the next start
+    begins a new epoch on the book as it is. Exits 1 if the book is older and was not accepted.
+
+    Examples: `livegift recover` · `livegift recover --accept-older-book`
+    """
+    insist(config)
+    report = asyncio.run(care.recover(config, accept_older_book=accept_older_book))
+    if as_json:
+        print_json(report)
+    else:
+        print_older(report)
+    return int(report["older"] and report["journal"] is None)
+
+
+@app.command
 def status(*, data: Data = Config().data, as_json: AsJson = False) -> int:  # noqa: B008
     """Say whether the server of a data directory is ready, where it answers, and which processes it has.
 
@@ -219,6 +277,24 @@ def check(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # no
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
     print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_older(report: dict[str, Any]) -> None:
+    """Print what the engine knows and the book lacks."""
+    if not report["older"]:
+        print("The book lacks nothing that Redis knows of; the next start recovers by itself.")
+        return
+    table = Table("partition", "book at", "Redis at", "events in the journal", "coins of their gifts")
+    for one in report["partitions"]:
+        table.add_row(
+            *(str(one["partition"]), f"{one['book_epoch']}-{one['book_mark']}"),
+            *(f"{one['engine_epoch']}-{one['engine_seq']}", str(one["in_journal"]), str(one["coins_in_journal"])),
+        )
+    Console().print(table)
+    if report["journal"] is None:
+        print("The book is older. Restore the newest one, or give this up with --accept-older-book.")
+    else:
+        print(f"Given up, kept in {report['journal']}. Incarnation {report['incarnation']} begins with the next start.")
 
 
 def print_links(config: Config, at: Addresses) -> None:

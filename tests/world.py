@@ -78,7 +78,9 @@ class Edge:
             hot_wallets_max=config.hot_wallets_max,
         )
         self.directory = Directory(self.book)
-        self.gifting = Gifting(config, self.ledger, self.book, self.directory, secret=SECRET, incarnation=1)
+        self.gifting = Gifting(
+            config, self.ledger, self.book, self.directory, secret=SECRET, incarnation=world.parts.facts.incarnation
+        )
         self.news = News(
             self.client,
             world.keys,
@@ -120,8 +122,8 @@ class World:
         assert config.redis_url is not None
         self.url = config.redis_url
         self.config = config
-        self.keys = LedgerKeys(config.redis_prefix, 1)
-        self.room_keys = RoomKeys(config.redis_prefix, 1)
+        self.keys = LedgerKeys(config.redis_prefix, parts.facts.incarnation)
+        self.room_keys = RoomKeys(config.redis_prefix, parts.facts.incarnation)
         self.client: Client = connect(self.url, timeout_ms=2_000)
         self.parts = parts
         self.reader = RoomReader(self.client, self.room_keys, top_max=100)

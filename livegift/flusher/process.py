@@ -27,6 +27,7 @@ class FlusherParts:
     def __init__(
         self, config: Config, secret: bytes, facts: BookFacts, *, client: Client, book: FlusherBook, people: Book
     ) -> None:
+        self.facts = facts
         incarnation, partitions = facts.incarnation, facts.partitions
         keys = LedgerKeys(config.redis_prefix, incarnation)
         self._client, self._book, self._people = client, book, people

@@ -34,7 +34,8 @@ class BookOlder(CannotRun):
     def __init__(self, p: int, row: PartitionRow, found: tuple[int, int]) -> None:
         super().__init__(
             f"the book is older than its journal: partition {p} stands at epoch {row.epoch}, mark {row.mark} in the "
-            f"book, the engine at epoch {found[0]}, seq {found[1]}; restore the newest book instead of this backup"
+            f"book, the engine at epoch {found[0]}, seq {found[1]}; "
+            "restore the newest book, or give up what it lacks with `livegift recover --accept-older-book`"
         )
 
 

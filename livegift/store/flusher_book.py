@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from livegift.errors import CannotRun
 from livegift.store.events import PartitionBatch, SettledEvent
 from livegift.store.flush import flush
 from livegift.store.sql import Database, Sql, one_row
@@ -110,6 +111,19 @@ class FlusherBook:
             if done != 1:
                 return None
             return PartitionRow(*await one_row(sql, f"{_PARTITION} WHERE p = $1", row.partition))
+
+        return await self._db.write(write)
+
+    async def begin_incarnation(self, before: int) -> int:
+        """Count the incarnation up and return it; nothing that stood under the one before is found any more."""
+
+        async def write(sql: Sql) -> int:
+            row = await sql.row(
+                "UPDATE book SET incarnation = incarnation + 1 WHERE incarnation = $1 RETURNING incarnation", before
+            )
+            if row is None:
+                raise CannotRun(f"the book is not in incarnation {before} any more: somebody else has accepted it")
+            return int(row[0])
 
         return await self._db.write(write)
 

@@ -28,10 +28,9 @@ async def prepare_book(database: Database, *, partitions: int, now_ms: int, demo
     """
     if not 1 <= partitions <= PARTITIONS_MAX:
         raise CannotRun(f"partitions is {partitions}, must be 1 to {PARTITIONS_MAX}")
-    migrations = _migrations(database.dialect)
 
     async def prepare(sql: Sql) -> None:
-        await _migrate(sql, migrations)
+        await migrate_to(sql, schema_known())
         if await sql.row("SELECT 1 FROM book") is None:
             await _seed(sql, partitions=partitions, now_ms=now_ms)
         if demo:
@@ -54,13 +53,18 @@ def _migrations(dialect: str) -> list[tuple[int, str]]:
     return sorted(found)
 
 
-async def _migrate(sql: Sql, migrations: list[tuple[int, str]]) -> None:
-    known = migrations[-1][0]
+def schema_known() -> int:
+    """Return the number of the newest migration, the same for both dialects."""
+    return _migrations("sqlite")[-1][0]
+
+
+async def migrate_to(sql: Sql, target: int) -> None:
+    """Run the migrations that the book lacks, up to that number; raises ``CannotRun`` for a book that is beyond it."""
     version = await sql.schema_version()
-    if version > known:
-        raise CannotRun(f"the book has schema {version}, this livegift knows up to {known}: use a newer livegift")
-    for number, script in migrations:
-        if number > version:
+    if version > target:
+        raise CannotRun(f"the book has schema {version}, this livegift knows up to {target}: use a newer livegift")
+    for number, script in _migrations(sql.dialect):
+        if version < number <= target:
             await sql.run_script(script)
             await sql.set_schema_version(number)
 

@@ -49,6 +49,8 @@ _GONE = (
 class PostgresSql:
     """The statements of one transaction."""
 
+    dialect = "postgres"
+
     def __init__(self, connection: Any) -> None:
         self._db = connection
 
@@ -99,8 +101,6 @@ class PostgresSql:
 
 class PostgresDatabase:
     """A pool of at most ``connections_max``, made with the first call."""
-
-    dialect = "postgres"
 
     def __init__(self, url: str, *, timeout_ms: int, connections_max: int) -> None:
         parts = urlsplit(url)

@@ -19,6 +19,9 @@ Parameter = Value | Sequence[str] | Sequence[int]
 class Sql(Protocol):
     """The statements of one transaction. Raises ``Conflict`` where a row stands already."""
 
+    dialect: str
+    """Folder of the migrations: ``sqlite`` or ``postgres``."""
+
     async def rows(self, query: str, *parameters: Parameter) -> list[Row]:
         """Return all rows."""
 
@@ -50,8 +53,6 @@ Work = Callable[[Sql], Awaitable[T]]
 class Database(Protocol):
     """Runs transactions; raises ``Unavailable`` when the book does not answer in time."""
 
-    dialect: str
-    """Folder of its migrations: ``sqlite`` or ``postgres``."""
     name: str
     """What an operator calls it; holds no password."""
 

@@ -67,6 +67,8 @@ def _in_its_words(query: str) -> str:
 class SqliteSql:
     """The statements of one transaction."""
 
+    dialect = "sqlite"
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
@@ -125,8 +127,6 @@ class SqliteSql:
 
 class SqliteDatabase:
     """One connection, used by one thread, from asyncio."""
-
-    dialect = "sqlite"
 
     def __init__(self, path: Path, *, timeout_ms: int) -> None:
         self.path = path

@@ -1,0 +1,74 @@
+"""What an operator does with a book: back it up beside a running server, restore it, go on from an older one."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from livegift.clock import now_ms
+from livegift.config import Config
+from livegift.edge.auth import load_secret
+from livegift.errors import CannotRun
+from livegift.flusher.older import look_or_accept
+from livegift.ledger.data_lock import DataLock
+from livegift.ledger.embedded import EmbeddedServer
+from livegift.store.dump import dump, load
+from livegift.store.open import open_database, prepare
+
+CARE_MS = 24 * 3_600_000
+"""Time limit of a whole backup or restore."""
+
+
+async def backup(config: Config, path: Path) -> dict[str, Any]:
+    """Write the book to a new file; gifts go on meanwhile. Raises ``CannotRun``, ``Unavailable``."""
+    if config.store == "sqlite" and not config.book_path.exists():
+        raise CannotRun(f"There is no book in {config.data}; name its directory with --data.")
+    await prepare(config)  # a book of an older livegift is brought up to date first
+    database = open_database(config, timeout_ms=CARE_MS)
+    try:
+        return await dump(database, path, secret=load_secret(config.secret_path), now_ms=now_ms())
+    finally:
+        await database.close()
+
+
+async def restore(config: Config, path: Path) -> dict[str, Any]:
+    """Make the book of a backup where there is none, with no server running. Raises ``CannotRun``, ``Unavailable``."""
+    with DataLock(config.data):
+        return await _restore(config, path)
+
+
+async def _restore(config: Config, path: Path) -> dict[str, Any]:
+    if config.store == "sqlite" and config.book_path.exists():
+        raise CannotRun(f"There is a book already: move {config.book_path}* away first.")
+    if not config.secret_path.exists():
+        raise CannotRun(f"There is no {config.secret_path}: put the one that was kept with the backup there first.")
+    database = open_database(config, timeout_ms=CARE_MS)
+    try:
+        done = await load(database, path, secret=load_secret(config.secret_path))
+    except BaseException:
+        await database.close()
+        if config.store == "sqlite":  # what the rollback left is an empty file
+            _remove_book(config.book_path)
+        raise
+    await database.close()
+    return done
+
+
+def _remove_book(path: Path) -> None:
+    for name in ("", "-wal", "-shm"):
+        Path(f"{path}{name}").unlink(missing_ok=True)
+
+
+async def recover(config: Config, *, accept_older_book: bool) -> dict[str, Any]:
+    """Say whether the engine knows more than the book, and give that up if told to; no server may be running."""
+    with DataLock(config.data) as lock:
+        await prepare(config)
+        if config.redis_url is not None:
+            return await look_or_accept(config, accept=accept_older_book, now_ms=now_ms())
+        valkey = EmbeddedServer(config.data, appendfsync=config.appendfsync, lock=lock)
+        try:
+            await valkey.start()
+            return await look_or_accept(
+                replace(config, redis_url=valkey.url), accept=accept_older_book, now_ms=now_ms()
+            )
+        finally:
+            await valkey.stop()

@@ -1,4 +1,4 @@
-"""``python -m tests.fault --seconds 120 --every 6 --json``: kill -9 under load; exit 1 at any loss, double or drift."""
+"""``python -m tests.fault --minutes 10 --json``: real faults under load; exit 1 at any loss, double or drift."""
 
 import argparse
 import asyncio
@@ -7,29 +7,46 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fault.kills import run
+from tests.fault.faults import KILLS, OTHERS
+from tests.fault.report import is_clean
+from tests.fault.run import Options, run
 
 
 def main() -> int:
     """Run and print the report."""
     parser = argparse.ArgumentParser(prog="python -m tests.fault", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120, help="length of the load")
-    parser.add_argument("--every", type=float, default=6, help="seconds between two kills")
-    parser.add_argument("--rate", type=float, default=100, help="gifts a second")
+    parser.add_argument("--minutes", type=float, default=2, help="how long faults follow each other")
+    parser.add_argument("--seconds", type=float, help="the same in seconds")
+    parser.add_argument("--rate", type=float, default=60, help="gifts a second of the bots, beside the judge's 45")
+    parser.add_argument("--seed", type=int, default=1, help="gives the order of the faults and their lengths")
+    parser.add_argument("--kills", type=int, help="kills before each other fault (4, in short runs 1)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="FAULT", help="these faults and no others")
+    parser.add_argument("--list", action="store_true", help="print the names of the faults")
+    parser.add_argument("--keep", type=Path, help="run in this new folder and leave it: books, AOF, serve.log")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="livegift-fault-") as folder:
-        found = asyncio.run(
-            run(
-                Path(folder) / "data",
-                seconds=args.seconds,
-                every_s=args.every,
-                rate=args.rate,
-                progress=lambda line: print(line, file=sys.stderr, flush=True),
-            )
-        )
+    names = [fault.name for fault in (*KILLS, *OTHERS)]
+    if args.list:
+        print("\n".join(names))
+        return 0
+    if unknown := [name for name in args.only if name not in names]:
+        parser.error(f"no such fault: {', '.join(unknown)}; --list names them")
+    options = Options(
+        seconds=args.minutes * 60 if args.seconds is None else args.seconds,
+        rate=args.rate,
+        seed=args.seed,
+        kills_between=args.kills,
+        only=tuple(args.only),
+        progress=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    if args.keep is not None:
+        args.keep.mkdir(parents=True)
+        found = asyncio.run(run(args.keep, options))
+    else:
+        with tempfile.TemporaryDirectory(prefix="livegift-fault-") as folder:
+            found = asyncio.run(run(Path(folder), options))
     print(json.dumps(found, indent=None if args.json else 2))
-    return found["bots_exit_code"]
+    return 0 if is_clean(found) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,135 @@
+"""One fault run: bots, a judge and an audit, while one fault follows the other.
+
+Two parties judge, and neither asks the server how it is. The *bots* (``python -m loadtests steady``, a process of
+their own, rooms of their own) look at every event at every viewer. The run's own *judge* (judge.py) gifts in a room of
+its own and says to which fault each gift belongs. ``livegift audit`` runs beside the server after the first fault of
+each kind, which names the fault that brought a drift about, and at the end.
+"""
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from livegift_client import Api
+
+from loadtests.audit import audit
+from tests.fault.disk import Disk
+from tests.fault.faults import Fault, Field, now_s, schedule
+from tests.fault.judge import Judge, judging
+from tests.fault.report import Struck, report
+from tests.fault.server import Server
+from tests.fault.server_log import unexpected
+from tests.fault.stores import Sqlite
+
+SENDER_RATE_MAX = 5
+"""Gifts a second of one of the bots' senders: half of what the server allows, so that nobody is limited by it."""
+BOTS_END_S = 120.0
+CALM_S = 1.1
+"""Between a recovery and the next fault: a client whose connection lived for less than 1 s backs off for longer."""
+LONG_S = 300.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Options:
+    """What is asked of a run. ``seconds`` is how long faults follow each other."""
+
+    seconds: float
+    rate: float = 60.0
+    seed: int = 1
+    kills_between: int | None = None
+    progress: Progress = lambda line: None
+    only: tuple[str, ...] = ()
+
+    @property
+    def kills(self) -> int:
+        """Kills between two other faults: a short run has time for each kind once, and no more."""
+        return self.kills_between if self.kills_between is not None else 4 if self.seconds >= LONG_S else 1
+
+
+@dataclass
+class Run:
+    """A run under way."""
+
+    options: Options
+    field: Field
+    judge: Judge
+    struck: list[Struck] = field(default_factory=list)
+
+    async def strike_until(self, until_s: float) -> None:
+        """Let faults follow each other until then."""
+        for fault in schedule(self.field.chance, kills_between=self.options.kills, only=self.options.only):
+            if now_s() >= until_s:
+                break
+            await self.strike(fault)
+
+    async def strike(self, fault: Fault) -> None:
+        """One fault, its recovery, and for the first of its kind an audit."""
+        self.judge.begin(fault.name)
+        begun_s = now_s()
+        kills = await fault.strike(self.field)
+        ended_s = begun_s if fault.is_kill else now_s()
+        recovery_ms, stall_ms = await self.judge.recovered(ended_s)
+        one = Struck(fault, kills, recovery_ms, stall_ms)
+        is_first = all(other.fault is not fault for other in self.struck)
+        self.struck.append(one)
+        await self.field.set_clock(self.field.offset_ms)  # what a power cut took of it
+        if is_first:
+            drift, findings = await audit(self.field.server.data)
+            one.drift = drift
+            self.judge.failures += [f"after {fault.name}: {finding}" for finding in findings]
+        self.options.progress(
+            f"{fault.name}: seen again by all after {recovery_ms:.0f} ms, longest stall {stall_ms:.0f} ms"
+            + (f", drift {one.drift}" if is_first else "")
+        )
+        await asyncio.sleep(CALM_S)
+
+
+async def run(folder: Path, options: Options) -> dict[str, Any]:
+    """Start a server in ``folder``, let bots and judge gift, strike, and return the report."""
+    chance = random.Random(options.seed)
+    data = folder / "data"
+    disk = Disk(folder / "disk")
+    store = Sqlite(data)
+    server = Server(data, disk, options=store.options)
+    try:
+        await server.start()
+        async with judging(server, chance) as judge, _bots(server, options) as bots, asyncio.TaskGroup() as tasks:
+            tasks.create_task(judge.gift())
+            field = Field(server, disk, store, judge.room, chance)
+            ongoing = Run(options, field, judge)
+            await judge.recovered(now_s())
+            await ongoing.strike_until(now_s() + options.seconds)
+            await judge.settle()
+            async with Api(server.url, proxy=False) as api:
+                await judge.check_wallets(api)
+            async with asyncio.timeout(BOTS_END_S):
+                said, _ = await bots.communicate()
+    finally:
+        await server.stop()
+    judge.failures += unexpected(server.log_path)
+    return report(ongoing.struck, judge, field, json.loads(said), bots.returncode or 0)
+
+
+@asynccontextmanager
+async def _bots(server: Server, options: Options) -> AsyncIterator[asyncio.subprocess.Process]:
+    senders = max(12, round(options.rate / SENDER_RATE_MAX))
+    bots = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "loadtests", "steady", "--url", server.url, "--data", str(server.data), "--json"),
+        *("--rooms", "2", "--viewers", str(senders * 2), "--senders", str(senders), "--seed", str(options.seed)),
+        *("--rate", str(options.rate), "--seconds", str(options.seconds)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield bots
+    finally:
+        if bots.returncode is None:
+            bots.kill()
+            await bots.wait()

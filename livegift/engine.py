@@ -10,6 +10,7 @@ stop, and its task goes on for ever.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -21,15 +22,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
+    ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 
-from livegift.errors import Busy, Unavailable
+from livegift.errors import Busy, Fault, Unavailable
 
 Arg = str | bytes | int
 Call = tuple[list[str], list[Arg]]
@@ -61,7 +65,10 @@ class _Pipeline(Pipeline):
             return list(await super().execute(raise_on_error))
 
 
-_GONE = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError)
+_GONE = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError, OSError)
+_NOT_NOW = re.compile(r"(?:^|')(?:MISCONF|NOREPLICAS|BUSY) ")
+"""Refusals that are about the engine and not about the call: its disk takes nothing, its replicas are away, a script
+runs for too long. Quoted where the client has put the command before it, as it does in a pipeline."""
 
 
 def connect(url: str, *, timeout_ms: int) -> Client:
@@ -85,10 +92,21 @@ async def faults() -> AsyncIterator[None]:
     """Turn what the engine client raises into our faults; script errors pass through, they are bugs."""
     try:
         yield
-    except OutOfMemoryError as error:
-        raise Busy(f"the engine is out of memory: {error}") from error
-    except _GONE as error:
-        raise Unavailable(f"the engine does not answer: {error}") from error
+    except (RedisError, OSError) as error:
+        if (fault := _fault(error)) is not None:
+            raise fault from error
+        raise
+
+
+def _fault(error: Exception) -> Fault | None:
+    """Return what an error means if it is the world's and not ours."""
+    if isinstance(error, OutOfMemoryError):
+        return Busy(f"the engine is out of memory: {error}")
+    if isinstance(error, _GONE):
+        return Unavailable(f"the engine does not answer: {error}")
+    if isinstance(error, ResponseError) and _NOT_NOW.search(str(error)):
+        return Unavailable(f"the engine cannot do this now: {error}")
+    return None
 
 
 class Script:
@@ -109,7 +127,10 @@ class Script:
         return list(reply)
 
     async def run_many(self, client: Client, calls: Sequence[Call]) -> list[list[Any] | RedisError]:
-        """Run the script once for each (keys, args) in one round trip; an error takes the place of its reply."""
+        """Run the script once for each (keys, args) in one round trip; a script's error takes the place of its reply.
+
+        Raises ``Unavailable`` or ``Busy`` if any call met one: then nobody knows which of the others were carried out.
+        """
         replies = await self._pipeline(client, calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
             async with faults():
@@ -122,6 +143,9 @@ class Script:
             for keys, args in calls:
                 pipe.evalsha(self._sha, len(keys), *keys, *args)
             replies: list[list[Any] | RedisError] = await pipe.execute(raise_on_error=False)
+            for reply in replies:
+                if isinstance(reply, RedisError) and _fault(reply) is not None:
+                    raise reply
         return replies
 
 

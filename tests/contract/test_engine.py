@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from livegift.engine import connect, faults
+from livegift.engine import Script, connect, faults
 from livegift.errors import Unavailable
 
 STEPS = 60
@@ -45,3 +45,27 @@ async def test_a_call_that_takes_too_long_is_unavailable_and_leaves_no_reply_beh
                 await client.blpop(["never"], timeout=5)
         assert await client.get("kept") == b"yes"
         await client.unlink("kept")
+
+
+async def test_an_engine_that_refuses_to_write_is_unavailable(valkey: str) -> None:
+    """Valkey says NOREPLICAS here and MISCONF when its disk is full: the call is right, and its time is not now."""
+    trim = Script("livegift.ledger", "trim")
+    call = (["{p}meta", "{p}journal"], ["1", "0", "marks", 0])
+    async with connect(valkey, timeout_ms=2_000) as client:
+        assert await trim.run(client, *call) == [b"fenced", b"epoch"]
+        await client.config_set("min-replicas-to-write", 1)
+        try:
+            with pytest.raises(Unavailable):
+                await trim.run(client, *call)
+            with pytest.raises(Unavailable):
+                await trim.run_many(client, [call, call])
+            with pytest.raises(Unavailable):
+                async with faults():
+                    await client.set("never", "there")
+            pipe = client.pipeline(transaction=False).get("never").set("never", "there")
+            with pytest.raises(Unavailable):
+                async with faults():
+                    await pipe.execute()
+        finally:
+            await client.config_set("min-replicas-to-write", 0)
+        assert await trim.run_many(client, [call]) == [[b"fenced", b"epoch"]]

@@ -1,4 +1,4 @@
-"""One process of ours, kept alive: started, listened to, started again when it dies, and ended.
+"""One process of ours, kept alive: started, listened to, started again when it dies or hangs, and ended.
 
 It inherits the read end of a *life pipe*, whose end of file says that the supervisor is gone, and the write end of
 a *report pipe* (see ``lifeline.py``). Settings travel in an environment variable, never in argv, which all can read.
@@ -20,10 +20,15 @@ from livegift.telemetry import ProcessReport
 
 BACKOFF_MIN_S = 0.1
 BACKOFF_MAX_S = 2.0
-STEADY_S = 10.0
-"""A process that lived this long was well; its next death counts as the first."""
+STEADY_S = BACKOFF_MAX_S
+"""A process that lived this long was well; its next death counts as the first. Shorter lives would come faster than
+the pauses are meant to let them; longer ones cost no more than the pauses do, and users wait for what was killed."""
 REPORT_AGE_MAX_S = 5.0
 """A process that says nothing for this long is not ready: its loop hangs."""
+LOOK_S = 1.0
+HANG_LOOKS = 10
+"""So many looks without a word from a process that has spoken before: it hangs for good, and is killed. Counted in
+looks, for a machine that stood still for a minute let nobody speak."""
 REPORT_BYTES_MAX = 1_048_576
 ORDER = "LIVEGIFT_CHILD"
 """Environment variable that carries what a child needs to know, as JSON."""
@@ -32,7 +37,7 @@ log = structlog.get_logger()
 
 
 class BackOff:
-    """Pauses before the next start: 0.1 s, doubling to 2 s, from the start again after 10 s alive. Pure."""
+    """Pauses before the next start: 0.1 s, doubling to 2 s, from the start again after 2 s alive. Pure."""
 
     def __init__(self) -> None:
         self._next_s = BACKOFF_MIN_S
@@ -102,6 +107,7 @@ class Child:
         self._report = ProcessReport(role, index)
         self._ready = False
         self._reported_at = 0.0
+        self._reports = 0
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
 
@@ -170,6 +176,7 @@ class Child:
         report_read, report_write = os.pipe()
         os.set_blocking(report_read, False)
         reader = _Lines(report_read, self._hear)
+        self._reports = 0
         try:
             self._process = await self._spawn(life_read, report_write)
             os.close(life_read)
@@ -178,7 +185,7 @@ class Child:
             loop.add_reader(report_read, reader.read)
             if self._stopping.is_set():  # it was asked to end while it was being started
                 self._signal("terminate")
-            return await self._process.wait()
+            return await self._ended(self._process)
         finally:
             self._signal("kill")  # only where keep() was cancelled: otherwise it is gone already
             self._ready = False
@@ -187,6 +194,20 @@ class Child:
             for fd in (life_read, life_write, report_read, report_write):
                 if fd >= 0:
                     os.close(fd)
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> int:
+        """Return the exit status; a process that hangs gets SIGKILL, as one that died would be missed no less."""
+        silent = 0
+        while True:
+            heard = self._reports
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    return await process.wait()
+            except TimeoutError:
+                silent = silent + 1 if self._reports == heard > 0 else 0
+            if silent == HANG_LOOKS:
+                log.error("child_hangs", child=self.role, index=self.index, silent_s=silent * LOOK_S)
+                self._signal("kill")
 
     async def _spawn(self, life_fd: int, report_fd: int) -> asyncio.subprocess.Process:
         launch = self._launch(life_fd, report_fd)
@@ -211,6 +232,7 @@ class Child:
             log.error("report_unreadable", child=self.role, index=self.index, bytes=len(line))
             return
         self._reported_at = asyncio.get_running_loop().time()
+        self._reports += 1
         if self._ready:
             self.ready_once.set()
 

@@ -156,6 +156,28 @@ async def test_a_child_that_says_nothing_is_not_ready(monkeypatch: pytest.Monkey
         assert not child.is_ready
 
 
+async def test_a_child_that_hangs_is_killed_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "LOOK_S", 0.05)
+    beating = PROGRAM.replace(
+        "        await life.stopping.wait()",
+        """        while not life.stopping.is_set():
+            counters.add("test_beats_total")
+            life.report(True, counters.values)
+            await asyncio.sleep(0.01)""",
+    )
+    child = Child("edge", 0, program(beating))
+    async with kept(child):
+        await child.ready_once.wait()
+        first = child.pid
+        assert first is not None
+        beats = 3 * children.HANG_LOOKS * children.LOOK_S / 0.01
+        await until(lambda: child.report().metrics["test_beats_total"] > beats)
+        assert child.pid == first, "it speaks, so it lives"
+        os.kill(first, signal.SIGSTOP)
+        await until(lambda: child.is_ready and child.pid not in (None, first))
+        assert child.starts == 2
+
+
 def test_settings_travel_in_the_environment_and_not_in_argv() -> None:
     config = Config(redis_url="redis://:secret@host:1")
     launch = worker(config, role="edge", index=1, listener_fd=9)(7, 8)

@@ -107,15 +107,10 @@ static int note(int fd, const char *name, off64_t offset, uint64_t length) {
     uint64_t old = (uint64_t)offset >= size ? 0 : size - offset < length ? size - offset : length;
     uint64_t words[5] = {KIND_WRITE, size, offset, old, length};
     char *record = malloc(sizeof words + old);
-    char again[64];
     memcpy(record, words, sizeof words);
-    /* SQLite opens for reading and writing; an AOF is for writing only, but nothing in it is ever replaced. */
-    snprintf(again, sizeof again, "/proc/self/fd/%d", fd);
-    if (old) {
-        int readable = open(again, O_RDONLY | O_CLOEXEC);
-        if (readable < 0 || pread64(readable, record + sizeof words, old, offset) != (ssize_t)old) abort();
-        close(readable);
-    }
+    /* Through this very descriptor: closing another one of the same file would drop SQLite's locks on it. An AOF is
+     * open for writing only, but nothing in it is ever replaced. */
+    if (old && pread64(fd, record + sizeof words, old, offset) != (ssize_t)old) abort();
     uint64_t valid = valid_of(log);
     if (real_pwrite(log, record, sizeof words + old, 8 + valid) != (ssize_t)(sizeof words + old)) abort();
     set_valid(log, valid + sizeof words + old);

@@ -19,7 +19,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="the same in seconds")
     parser.add_argument("--rate", type=float, default=60, help="gifts a second of the bots, beside the judge's 45")
     parser.add_argument("--seed", type=int, default=1, help="gives the order of the faults and their lengths")
-    parser.add_argument("--kills", type=int, help="kills before each other fault (4, in short runs 1)")
+    parser.add_argument(
+        "--kills", type=int, help="kills before each other fault (4; under 5 minutes every kind once a round)"
+    )
     parser.add_argument("--only", nargs="+", default=[], metavar="FAULT", help="these faults and no others")
     parser.add_argument("--list", action="store_true", help="print the names of the faults")
     parser.add_argument("--keep", type=Path, help="run in this new folder and leave it: books, AOF, serve.log")

@@ -29,6 +29,8 @@ HOLD_S = (0.8, 2.5)
 FSYNC_MS = 150
 REPLIES_LOST_SHARE = 0.1
 STARTED_S = 20.0
+GIVEN_UP_S_MAX = 20.0
+"""By then a process that hangs must have been replaced."""
 
 _SET_OFFSET = """
 if redis.call('HEXISTS', KEYS[1], 'layout') == 0 then return 0 end
@@ -46,11 +48,19 @@ class Field:
     store: Store
     room: str
     chance: random.Random
+    watched_edge: Callable[[], int | None]
+    """The edge that a watcher sits on: the other one may have no connections, and nobody would miss it."""
     offset_ms: int = 0
     """How far the engine's clock stands ahead. Steps ahead stay, for a partition's clock never runs back: after a
     step back it would stand still until the world has caught up."""
     replies_lost: int = 0
     bytes_cut: int = 0
+
+    async def victim(self, role: str) -> int:
+        """Return the id of a process of that role that somebody would miss."""
+        pids = await self.server.pids(role)
+        watched = self.watched_edge()
+        return watched if watched in pids else self.chance.choice(pids)
 
     def hold_s(self) -> float:
         """How long a fault that lasts shall last."""
@@ -72,6 +82,8 @@ class Fault:
 
     name: str
     strike: Strike
+    is_long: bool = False
+    """It takes longer than a short run has time for."""
     is_kill: bool = False
     """The process was up and is down: nothing else has happened, so the next gift must be seen within 3 s."""
 
@@ -90,7 +102,7 @@ def killing(*roles: str) -> Strike:
 
 async def kill_one_edge(field: Field) -> int:
     """Kill one of the edges; the others go on."""
-    os.kill(field.chance.choice(await field.server.pids("edge")), signal.SIGKILL)
+    os.kill(await field.victim("edge"), signal.SIGKILL)
     return 1
 
 
@@ -98,30 +110,42 @@ def stopping(role: str) -> Strike:
     """Return the strike that lets one process stand still for a while, and then go on as if nothing had been."""
 
     async def strike(field: Field) -> int:
-        with stopped([field.chance.choice(await field.server.pids(role))]):
+        with stopped(await field.victim(role)):
             await asyncio.sleep(field.hold_s())
         return 0
 
     return strike
 
 
+def hanging(role: str) -> Strike:
+    """Return the strike that lets one process stand still for good: the supervisor must see to it."""
+
+    async def strike(field: Field) -> int:
+        pid = await field.victim(role)
+        with stopped(pid):
+            async with asyncio.timeout(GIVEN_UP_S_MAX):
+                while pid in await field.server.pids(role):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.05)
+        return 0
+
+    return strike
+
+
 @contextmanager
-def stopped(pids: list[int]) -> Iterator[None]:
-    """Let processes stand still while the block lasts."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+def stopped(pid: int) -> Iterator[None]:
+    """Let a process stand still while the block lasts."""
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 async def replaced_while_stopped(field: Field) -> int:
     """A flusher stands still, another one does its work, and then it wakes up in the middle of what it did."""
-    [pid] = await field.server.pids("flusher")
-    with stopped([pid]):
+    pid = await field.victim("flusher")
+    with stopped(pid):
         async with second_flusher(field):
             await asyncio.sleep(field.hold_s())
             os.kill(pid, signal.SIGCONT)
@@ -282,6 +306,8 @@ OTHERS = (
     Fault("SIGSTOP valkey", stopping("valkey")),
     Fault("SIGSTOP flusher", stopping("flusher")),
     Fault("SIGSTOP edge", stopping("edge")),
+    Fault("an edge hangs", hanging("edge"), is_long=True),
+    Fault("the flusher hangs", hanging("flusher"), is_long=True),
     Fault("two flushers", two_flushers),
     Fault("a flusher replaced while stopped", replaced_while_stopped),
     Fault("SQL stopped", sql_stopped),
@@ -297,14 +323,19 @@ OTHERS = (
 )
 
 
-def schedule(chance: random.Random, *, kills_between: int, only: Sequence[str] = ()) -> Iterator[Fault]:
-    """Yield faults without end: every other kind once a round in random order, so many kills before each."""
-    kills = _endless(chance, [fault for fault in KILLS if not only or fault.name in only])
-    others = _endless(chance, [fault for fault in OTHERS if not only or fault.name in only])
+def schedule(chance: random.Random, names: Sequence[str], *, kills_between: int | None) -> Iterator[Fault]:
+    """Yield the named faults without end: each kind once a round in random order, so many kills before each other.
+
+    With None the kills are among the others, so that a short run meets every kind.
+    """
+    kills = [fault for fault in KILLS if fault.name in names]
+    others = [fault for fault in OTHERS if fault.name in names]
+    if kills_between is None:
+        kills, others = [], kills + others
+    next_kills, next_others = _endless(chance, kills), _endless(chance, others)
     while True:
-        for _ in range(kills_between):
-            yield from islice(kills, 1)
-        yield from islice(others, 1)
+        yield from islice(next_kills, kills_between)
+        yield from islice(next_others, 1)
 
 
 def _endless(chance: random.Random, faults: Sequence[Fault]) -> Iterator[Fault]:

@@ -35,6 +35,7 @@ TWINS = 3
 """Connections of the twin: with two edges, and three of these, two nearly always sit apart."""
 GIFT_INTERVAL_S = 0.025
 TWIN_INTERVAL_S = 0.2
+HOP_INTERVAL_S = 0.5
 OPEN_S = 20.0
 RECOVERED_S_MAX = 30.0
 END_S_MAX = 40.0
@@ -138,6 +139,7 @@ class Judge:
         self._before = before
         self._chance = chance
         self._stopping = asyncio.Event()
+        self._hop_s = 0.0
         self._edges: dict[Client, tuple[int, int | None]] = {}
 
     # --- gifting ---
@@ -170,6 +172,14 @@ class Judge:
         here = self._edge(one)
         apart = [other for other in others if here is not None and self._edge(other) not in (None, here)]
         self._post(TWIN, [one, apart[0] if apart else others[0]], is_apart=bool(apart))
+        if not apart and time.monotonic() >= self._hop_s:
+            # The first edge that is back takes everybody: one of the three goes and looks for another.
+            self._hop_s = time.monotonic() + HOP_INTERVAL_S
+            one._link.hang_up(after_ms=0)
+
+    def watched_edge(self) -> int | None:
+        """Return the edge that the first watcher sits on."""
+        return self._edge(self.watchers[0].client)
 
     def _edge(self, client: Client) -> int | None:
         """Return which edge process this connection ends at, as far as that can be seen."""

@@ -20,7 +20,7 @@ from livegift_client import Api
 
 from loadtests.audit import audit
 from tests.fault.disk import Disk
-from tests.fault.faults import Fault, Field, now_s, schedule
+from tests.fault.faults import KILLS, OTHERS, Fault, Field, now_s, schedule
 from tests.fault.judge import Judge, judging
 from tests.fault.report import Struck, report
 from tests.fault.server import Server
@@ -49,9 +49,20 @@ class Options:
     only: tuple[str, ...] = ()
 
     @property
-    def kills(self) -> int:
-        """Kills between two other faults: a short run has time for each kind once, and no more."""
-        return self.kills_between if self.kills_between is not None else 4 if self.seconds >= LONG_S else 1
+    def is_long(self) -> bool:
+        """Whether there is time for every kind of fault more than once."""
+        return self.seconds >= LONG_S
+
+    @property
+    def kills(self) -> int | None:
+        """Kills between two other faults; None: each kind of kill is one fault among the others."""
+        return 4 if self.kills_between is None and self.is_long else self.kills_between
+
+    @property
+    def names(self) -> list[str]:
+        """The faults of this run."""
+        faults = (*KILLS, *OTHERS)
+        return list(self.only) or [fault.name for fault in faults if self.is_long or not fault.is_long]
 
 
 @dataclass
@@ -65,7 +76,7 @@ class Run:
 
     async def strike_until(self, until_s: float) -> None:
         """Let faults follow each other until then."""
-        for fault in schedule(self.field.chance, kills_between=self.options.kills, only=self.options.only):
+        for fault in schedule(self.field.chance, self.options.names, kills_between=self.options.kills):
             if now_s() >= until_s:
                 break
             await self.strike(fault)
@@ -103,7 +114,7 @@ async def run(folder: Path, options: Options) -> dict[str, Any]:
         await server.start()
         async with judging(server, chance) as judge, _bots(server, options) as bots, asyncio.TaskGroup() as tasks:
             tasks.create_task(judge.gift())
-            field = Field(server, disk, store, judge.room, chance)
+            field = Field(server, disk, store, judge.room, chance, judge.watched_edge)
             ongoing = Run(options, field, judge)
             await judge.recovered(now_s())
             await ongoing.strike_until(now_s() + options.seconds)

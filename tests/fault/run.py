@@ -84,10 +84,8 @@ class Run:
     async def strike(self, fault: Fault) -> None:
         """One fault, its recovery, and for the first of its kind an audit."""
         self.judge.begin(fault.name)
-        begun_s = now_s()
         kills = await fault.strike(self.field)
-        ended_s = begun_s if fault.is_kill else now_s()
-        recovery_ms, stall_ms = await self.judge.recovered(ended_s)
+        recovery_ms, stall_ms = await self.judge.recovered(now_s())
         one = Struck(fault, kills, recovery_ms, stall_ms)
         is_first = all(other.fault is not fault for other in self.struck)
         self.struck.append(one)

@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from redis import exceptions as redis_errors
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 
 from tests.fault.disk import Disk
 
@@ -147,8 +150,12 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def redis(self) -> Any:
-        """A client of its Valkey."""
-        client = Redis.from_url(self.redis_url, socket_timeout=5.0, decode_responses=True)
+        """A client of its Valkey, which may be on its way back."""
+        retry = Retry(ConstantBackoff(0.05), 200)
+        errors = [redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.BusyLoadingError]
+        client = Redis.from_url(
+            self.redis_url, socket_timeout=5.0, decode_responses=True, retry=retry, retry_on_error=errors
+        )
         try:
             yield client
         finally:

@@ -91,9 +91,9 @@ class Run:
         self.struck.append(one)
         await self.field.set_clock(self.field.offset_ms)  # what a power cut took of it
         if is_first:
-            drift, findings = await audit(self.field.server.data)
-            one.drift = drift
-            self.judge.failures += [f"after {fault.name}: {finding}" for finding in findings]
+            audited = await audit(self.field.server.data)
+            one.drift = audited.drift
+            self.judge.failures += [f"after {fault.name}: {failure}" for failure in audited.failures]
         self.options.progress(
             f"{fault.name}: seen again by all after {recovery_ms:.0f} ms, longest stall {stall_ms:.0f} ms"
             + (f", drift {one.drift}" if is_first else "")

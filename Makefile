@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with Python 3.11+ and make: `make demo` and `make test`.
-# They keep to .venv; only the test's browser and Lua checker come from the system (and are installed there if root).
+# They keep to .venv; only the test's browser, Lua checker and C compiler come from the system (installed there if root).
 
 PYTHON ?= python3
 VENV := .venv
@@ -56,6 +56,7 @@ tools:
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v luacheck >/dev/null || missing="$$missing lua-check"; \
 	PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="$$missing pgbouncer"; \
+	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing$$missing …"; \

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.fault.faults import KILLS, OTHERS
 from tests.fault.report import is_clean
 from tests.fault.run import Options, run
+from tests.fault.stores import CHOICES
 
 
 def main() -> int:
@@ -17,6 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fault", description=__doc__)
     parser.add_argument("--minutes", type=float, default=2, help="how long faults follow each other")
     parser.add_argument("--seconds", type=float, help="the same in seconds")
+    parser.add_argument("--store", choices=CHOICES, default="sqlite", help="where the book stands")
     parser.add_argument("--rate", type=float, default=60, help="gifts a second of the bots, beside the judge's 45")
     parser.add_argument("--seed", type=int, default=1, help="gives the order of the faults and their lengths")
     parser.add_argument(
@@ -35,6 +37,7 @@ def main() -> int:
         parser.error(f"no such fault: {', '.join(unknown)}; --list names them")
     options = Options(
         seconds=args.minutes * 60 if args.seconds is None else args.seconds,
+        store=args.store,
         rate=args.rate,
         seed=args.seed,
         kills_between=args.kills,

@@ -1,6 +1,8 @@
 /* disk: a disk that can lose its cache, be full, and be slow. Preloaded (LD_PRELOAD) into every process of a server.
  *
- * Watched are files whose name ends in .aof, and those whose name begins with book.sqlite3 but -shm, which is memory.
+ * Watched are files whose name ends in .aof, and those whose name begins with book.sqlite3 but -shm, which is memory;
+ * and as the book's, what lies under FAULT_POSTGRES. No undo log is kept of those: PostgreSQL renames and recycles its
+ * files, and what it makes of a power cut is its own affair.
  * FAULT_DISK names a folder of the harness:
  * - undo/<name>: for each watched file, what every write since its last fsync has replaced. A power cut is: kill
  *   everything, then take back writes from the newest on, down to a random one (disk.py). Writes in place (SQLite)
@@ -8,7 +10,8 @@
  *   64-bit words {kind, size before, offset, bytes replaced, bytes written} and the replaced bytes. Kind 0 is a write;
  *   kind 1 an fsync that ended while others wrote: its second word says up to which byte of this log all is durable.
  *   The length is changed last and under a lock, so a writer that is killed here leaves nothing half done.
- * - full-book, full-aof, while they exist: what would make such a file longer or newer fails with ENOSPC.
+ * - full-book, full-aof, while they exist: writing to such a file fails with ENOSPC; of PostgreSQL's only what would
+ *   make one longer, for those that have their length already have their place on the disk.
  * - slow-book, slow-aof: each fsync of such a file takes as many milliseconds longer as stand in there.
  */
 
@@ -27,12 +30,13 @@
 #include <unistd.h>
 
 enum { KIND_WRITE, KIND_SYNC };
-enum { OTHER, BOOK, AOF };
+enum { OTHER, BOOK, AOF, POSTGRES };
 
-static const char *folder;
+static const char *folder, *postgres;
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off64_t);
 static ssize_t (*real_writev)(int, const struct iovec *, int);
+static ssize_t (*real_pwritev)(int, const struct iovec *, int, off64_t);
 static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off64_t);
@@ -41,6 +45,9 @@ static int (*real_fallocate)(int, off64_t, off64_t);
 __attribute__((constructor)) static void begin(void) {
     const char *named = getenv("FAULT_DISK");
     folder = named ? strdup(named) : NULL; /* Valkey writes its title over the environment */
+    named = getenv("FAULT_POSTGRES");
+    postgres = named ? strdup(named) : NULL;
+    real_pwritev = dlsym(RTLD_NEXT, "pwritev64");
     real_write = dlsym(RTLD_NEXT, "write");
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
     real_writev = dlsym(RTLD_NEXT, "writev");
@@ -59,6 +66,7 @@ static int kind_of(int fd, char name[256]) {
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length <= 0) return OTHER;
     path[length] = 0;
+    if (postgres) return strncmp(path, postgres, strlen(postgres)) ? OTHER : POSTGRES;
     const char *last = strrchr(path, '/');
     if (!last || strlen(++last) > 255) return OTHER;
     strcpy(name, last);
@@ -73,9 +81,12 @@ static int flag(const char *word, int kind, char path[4096]) {
     return access(path, F_OK) == 0;
 }
 
-static int is_full(int kind) {
+/* Whether there is no room for a file of this kind to be written up to `end`. */
+static int is_full(int fd, int kind, uint64_t end) {
     char path[4096];
-    return flag("full", kind, path);
+    struct stat status;
+    if (!flag("full", kind, path)) return 0;
+    return kind != POSTGRES || (fstat(fd, &status) == 0 && end > (uint64_t)status.st_size);
 }
 
 /* The file's undo log, locked; -1 if there is none to be had. Closing it unlocks. */
@@ -128,6 +139,7 @@ static int sync_file(int fd, int (*real)(int)) {
         if (slow >= 0 && read(slow, text, sizeof text - 1) > 0) usleep(atoi(text) * 1000);
         if (slow >= 0) close(slow);
     }
+    if (kind == POSTGRES) return real(fd);
     int log = open_log(name);
     if (log < 0) abort();
     uint64_t before = valid_of(log);
@@ -152,19 +164,30 @@ int fsync(int fd) { return sync_file(fd, real_fsync); }
 int fdatasync(int fd) { return sync_file(fd, real_fdatasync); }
 
 /* The lock of the log is held over the write itself, or two writes could stand in the log in another order. */
-#define AROUND(OFFSET, LENGTH, CALL)                     \
-    char name[256];                                      \
-    int kind = kind_of(fd, name);                        \
-    if (kind == OTHER) return CALL;                      \
-    if (is_full(kind)) { errno = ENOSPC; return -1; }    \
-    int log = note(fd, name, OFFSET, LENGTH);            \
-    ssize_t result = CALL;                               \
-    int error = errno;                                   \
-    close(log);                                          \
-    errno = error;                                       \
+#define AROUND(OFFSET, LENGTH, CALL)                                                \
+    char name[256];                                                                 \
+    int kind = kind_of(fd, name);                                                   \
+    if (kind == OTHER) return CALL;                                                 \
+    off64_t start = OFFSET < 0 ? lseek64(fd, 0, SEEK_CUR) : OFFSET;                 \
+    if (is_full(fd, kind, start + LENGTH)) { errno = ENOSPC; return -1; }           \
+    if (kind == POSTGRES) return CALL;                                              \
+    int log = note(fd, name, OFFSET, LENGTH);                                       \
+    ssize_t result = CALL;                                                          \
+    int error = errno;                                                              \
+    close(log);                                                                     \
+    errno = error;                                                                  \
     return result;
 
-ssize_t write(int fd, const void *bytes, size_t length) { AROUND(-1, length, real_write(fd, bytes, length)) }
+static size_t sum(const struct iovec *parts, int count) {
+    size_t length = 0;
+    for (int at = 0; at < count; at++) length += parts[at].iov_len;
+    return length;
+}
+
+ssize_t write(int fd, const void *bytes, size_t length) {
+    const off64_t here = -1;
+    AROUND(here, length, real_write(fd, bytes, length))
+}
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset) {
     AROUND(offset, length, real_pwrite(fd, bytes, length, offset))
@@ -173,9 +196,16 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset) {
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) { return pwrite64(fd, bytes, length, offset); }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-    size_t length = 0;
-    for (int at = 0; at < count; at++) length += parts[at].iov_len;
-    AROUND(-1, length, real_writev(fd, parts, count))
+    const off64_t here = -1;
+    AROUND(here, sum(parts, count), real_writev(fd, parts, count))
+}
+
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
+    AROUND(offset, sum(parts, count), real_pwritev(fd, parts, count, offset))
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
+    return pwritev64(fd, parts, count, offset);
 }
 
 int ftruncate64(int fd, off64_t size) {
@@ -183,7 +213,8 @@ int ftruncate64(int fd, off64_t size) {
     struct stat status;
     int kind = kind_of(fd, name);
     if (kind == OTHER || fstat(fd, &status) != 0) return real_ftruncate(fd, size);
-    if (is_full(kind) && size > status.st_size) { errno = ENOSPC; return -1; }
+    if (size > status.st_size && is_full(fd, kind, size)) { errno = ENOSPC; return -1; }
+    if (kind == POSTGRES) return real_ftruncate(fd, size);
     int log = note(fd, name, size, status.st_size > size ? status.st_size - size : 0);
     int result = real_ftruncate(fd, size), error = errno;
     close(log);
@@ -193,11 +224,11 @@ int ftruncate64(int fd, off64_t size) {
 
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 
-/* SQLite and Valkey allocate only to write there next; the size before is noted then. */
+/* SQLite and Valkey would allocate only to write there next; the size before is noted then. */
 int posix_fallocate64(int fd, off64_t offset, off64_t length) {
     char name[256];
     int kind = kind_of(fd, name);
-    if (kind != OTHER && is_full(kind)) return ENOSPC;
+    if (kind != OTHER && is_full(fd, kind, offset + length)) return ENOSPC;
     return real_fallocate(fd, offset, length);
 }
 

@@ -9,11 +9,13 @@ import random
 import shutil
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 SOURCE = Path(__file__).with_name("disk.c")
 SECTOR_BYTES = 512
@@ -34,17 +36,27 @@ class Write:
 
 
 class Disk:
-    """The folder that tells ``disk.c`` what to do; ``env`` goes into the environment of the server."""
+    """The folder that tells ``disk.c`` what to do; ``env`` goes into the environment of the server.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.undo = folder / "undo"
-        self.undo.mkdir(parents=True)
-        library = folder / "disk.so"
+    Used as ``with Disk() as disk``. Everybody may read it, for PostgreSQL does not run as root.
+    """
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="livegift-disk-"))
+        self.folder.chmod(0o755)
+        self.undo = self.folder / "undo"
+        self.undo.mkdir()
+        library = self.folder / "disk.so"
         compiler = shutil.which("cc") or shutil.which("gcc")
         assert compiler, "the fault run needs a C compiler (Debian: apt-get install gcc libc6-dev)"
         subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", library, SOURCE], check=True)
-        self.env = {"LD_PRELOAD": str(library), "FAULT_DISK": str(folder)}
+        self.env = {"LD_PRELOAD": str(library), "FAULT_DISK": str(self.folder)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.folder)
 
     @contextmanager
     def full(self, files: Files) -> Iterator[None]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fault.faults import KILLS, OTHERS, Fault, Field
+from tests.fault.faults import KILLS, OTHERS, Fault
+from tests.fault.field import Field
 from tests.fault.judge import CALM, Judge
 
 RECOVERY_MS_MAX = 3_000

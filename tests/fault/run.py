@@ -8,10 +8,12 @@ each kind, which names the fault that brought a drift about, and at the end.
 
 import asyncio
 import json
+import os
 import random
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,13 @@ from livegift_client import Api
 
 from loadtests.audit import audit
 from tests.fault.disk import Disk
-from tests.fault.faults import KILLS, OTHERS, Fault, Field, now_s, schedule
+from tests.fault.faults import KILLS, OTHERS, Fault, schedule
+from tests.fault.field import Field
 from tests.fault.judge import Judge, judging
 from tests.fault.report import Struck, report
 from tests.fault.server import Server
 from tests.fault.server_log import unexpected
-from tests.fault.stores import Sqlite
+from tests.fault.stores import running_store
 
 SENDER_RATE_MAX = 5
 """Gifts a second of one of the bots' senders: half of what the server allows, so that nobody is limited by it."""
@@ -42,6 +45,7 @@ class Options:
     """What is asked of a run. ``seconds`` is how long faults follow each other."""
 
     seconds: float
+    store: str = "sqlite"
     rate: float = 60.0
     seed: int = 1
     kills_between: int | None = None
@@ -61,7 +65,7 @@ class Options:
     @property
     def names(self) -> list[str]:
         """The faults of this run."""
-        faults = (*KILLS, *OTHERS)
+        faults = [fault for fault in (*KILLS, *OTHERS) if fault.store in (None, self.store)]
         return list(self.only) or [fault.name for fault in faults if self.is_long or not fault.is_long]
 
 
@@ -77,7 +81,7 @@ class Run:
     async def strike_until(self, until_s: float) -> None:
         """Let faults follow each other until then."""
         for fault in schedule(self.field.chance, self.options.names, kills_between=self.options.kills):
-            if now_s() >= until_s:
+            if time.monotonic() >= until_s:
                 break
             await self.strike(fault)
 
@@ -85,7 +89,7 @@ class Run:
         """One fault, its recovery, and for the first of its kind an audit."""
         self.judge.begin(fault.name)
         kills = await fault.strike(self.field)
-        recovery_ms, stall_ms = await self.judge.recovered(now_s())
+        recovery_ms, stall_ms = await self.judge.recovered(time.monotonic())
         one = Struck(fault, kills, recovery_ms, stall_ms)
         is_first = all(other.fault is not fault for other in self.struck)
         self.struck.append(one)
@@ -103,28 +107,43 @@ class Run:
 
 async def run(folder: Path, options: Options) -> dict[str, Any]:
     """Start a server in ``folder``, let bots and judge gift, strike, and return the report."""
-    chance = random.Random(options.seed)
     data = folder / "data"
-    disk = Disk(folder / "disk")
-    store = Sqlite(data)
-    server = Server(data, disk, options=store.options)
-    try:
-        await server.start()
-        async with judging(server, chance) as judge, _bots(server, options) as bots, asyncio.TaskGroup() as tasks:
-            tasks.create_task(judge.gift())
-            field = Field(server, disk, store, judge.room, chance, judge.watched_edge)
-            ongoing = Run(options, field, judge)
-            await judge.recovered(now_s())
-            await ongoing.strike_until(now_s() + options.seconds)
-            await judge.settle()
-            async with Api(server.url, proxy=False) as api:
-                await judge.check_wallets(api)
-            async with asyncio.timeout(BOTS_END_S):
-                said, _ = await bots.communicate()
-    finally:
-        await server.stop()
+    with Disk() as disk, running_store(options.store, data, disk) as store, _environment(store.env):
+        server = Server(data, disk.env)
+        try:
+            await server.start()
+            return await _run(Field(server, disk, store, random.Random(options.seed)), options)
+        finally:
+            await server.stop()
+
+
+async def _run(field: Field, options: Options) -> dict[str, Any]:
+    server = field.server
+    async with judging(server, field.chance) as judge, _bots(server, options) as bots, asyncio.TaskGroup() as tasks:
+        field.room, field.watched_edge = judge.room, judge.watched_edge
+        ongoing = Run(options, field, judge)
+        tasks.create_task(judge.gift())
+        await judge.recovered(time.monotonic())
+        await ongoing.strike_until(time.monotonic() + options.seconds)
+        await judge.settle()
+        async with Api(server.url, proxy=False) as api:
+            await judge.check_wallets(api)
+        async with asyncio.timeout(BOTS_END_S):
+            said, _ = await bots.communicate()
     judge.failures += unexpected(server.log_path)
     return report(ongoing.struck, judge, field, json.loads(said), bots.returncode or 0)
+
+
+@contextmanager
+def _environment(env: Mapping[str, str]) -> Iterator[None]:
+    """Add to our own environment, which the audits and the bots inherit."""
+    before = dict(os.environ)
+    os.environ.update(env)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ from redis import exceptions as redis_errors
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-
-from tests.fault.disk import Disk
 
 ROLES = ("valkey", "flusher", "edge")
 READY_S = 40.0
@@ -39,12 +38,11 @@ def free_ports(count: int) -> list[int]:
 
 @dataclass
 class Server:
-    """One ``livegift serve`` and its children. ``options`` are further words of its command line."""
+    """One ``livegift serve`` and its children. ``env`` are additions to its environment."""
 
     data: Path
-    disk: Disk
+    env: Mapping[str, str]
     workers: int = 2
-    options: tuple[str, ...] = ()
     starts: int = 0
     ports: list[int] = field(default_factory=lambda: free_ports(2))
     process: asyncio.subprocess.Process | None = None
@@ -64,10 +62,10 @@ class Server:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "livegift.cli", "serve", "--demo", "--data", str(self.data)),
                 *("--port", str(self.ports[0]), "--admin-port", str(self.ports[1])),
-                *("--workers", str(self.workers), *self.options),
+                *("--workers", str(self.workers)),
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.disk.env},
+                env={**os.environ, **self.env},
             )
         await self.ready()
 

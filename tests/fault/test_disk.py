@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,9 @@ COUNT = "import sqlite3, sys; b = sqlite3.connect(sys.argv[1]); print(*b.execute
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    return Disk(tmp_path / "disk")
+def disk() -> Iterator[Disk]:
+    with Disk() as disk:
+        yield disk
 
 
 def python(program: str, *args: str, disk: Disk | None = None) -> str:
@@ -99,3 +101,23 @@ def test_a_slow_disk_syncs_later(disk: Disk, tmp_path: Path) -> None:
         since = time.monotonic()
         python(program, str(tmp_path / "book.sqlite3-wal"), disk=disk)
         assert time.monotonic() - since > 0.4
+
+
+def test_a_full_disk_lets_postgres_write_where_it_has_its_place(disk: Disk, tmp_path: Path) -> None:
+    program = """if True:
+        import os, sys
+        f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+        for offset in (0, 8):
+            try:
+                print(os.pwrite(f, b"12345678", offset), os.pwritev(f, [b"1234", b"5678"], offset))
+            except OSError as error:
+                print(error.errno)
+    """
+    disk.env["FAULT_POSTGRES"] = str(tmp_path)
+    path = tmp_path / "16384"
+    path.write_bytes(b"")
+    with disk.full("book"):
+        assert python(program, str(path), disk=disk) == "28\n28\n"
+        path.write_bytes(b"x" * 8)
+        assert python(program, str(path), disk=disk) == "8 8\n28\n"
+    assert python(program, str(path), disk=disk) == "8 8\n8 8\n"

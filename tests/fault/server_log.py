@@ -22,8 +22,8 @@ def unexpected(path: Path) -> list[str]:
         if event in NEVER:
             found[f"{said.get('role')} said {event}: {str(said.get('why') or said.get('exception'))[-300:]}"] += 1
         elif event == "child_died" and said.get("status") != -signal.SIGKILL:
-            found[f"a {said.get('child')} died by itself with {said.get('status')}"] += 1
-    return [f"{count} times {sentence}" for sentence, count in found.items()]
+            found[f"{said.get('child')} died by itself with {said.get('status')}"] += 1
+    return [f"{sentence} ({count} times)" for sentence, count in found.items()]
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,8 @@ COMPARE_S = 1.0
 FEEDING_WAIT_S = 5.0
 POLL_S = 0.05
 COUNT_MS = 4_000
+READINGS_MAX = 8
+"""How often a room is read for one who joins, if it moves on meanwhile; then the client asks again."""
 
 log = structlog.get_logger(__name__)
 
@@ -79,37 +81,46 @@ class Hub:
         room = await self._room(room_id)
         room.leave(viewer)
         room.feeds[viewer] = feed
-        missed = room.joining[viewer] = Joining()
-        try:
-            history = await self._read.since(room_id, since.epoch, since.offset) if since else None
-            if history is not None and since is not None:
-                reply = _recovered(command_id, room_id, feed, since, history)
-            else:
-                view = await self._view(room_id)
-                reply = _with_snapshot(command_id, room_id, feed, view, await self._read.viewers(room_id))
-        except BaseException:
-            if room.joining.get(viewer) is missed:
-                room.leave(viewer)
-            raise
-        if room.joining.get(viewer) is not missed:
-            return  # it has left, or asked again, meanwhile
+        for _ in range(READINGS_MAX):
+            missed, moves = Joining(), room.moves
+            room.joining[viewer] = missed
+            try:
+                reply = await self._reply(room_id, feed, since, command_id)
+            except BaseException:
+                if room.joining.get(viewer) is missed:
+                    room.leave(viewer)
+                raise
+            if room.joining.get(viewer) is not missed:
+                return  # it has left, or asked again, meanwhile
+            if _fits(room, missed, moves, reply.epoch, reply.offset):
+                break
+        else:
+            room.leave(viewer)
+            raise Unavailable(f"room {room_id} moved on {READINGS_MAX} times while it was read")
         del room.joining[viewer]
         viewer.write(framed(viewer.codec, reply))
         self._let_in(room, viewer, feed, missed, reply.epoch, reply.offset)
+
+    async def _reply(self, room_id: str, feed: Feed, since: Since | None, command_id: int) -> Subscribed:
+        history = await self._read.since(room_id, since.epoch, since.offset) if since else None
+        if history is not None and since is not None:
+            return _recovered(command_id, room_id, feed, since, history)
+        view = await self._view(room_id)
+        return _with_snapshot(command_id, room_id, feed, view, await self._read.viewers(room_id))
 
     def _let_in(self, room: Room, viewer: Viewer, feed: Feed, missed: Joining, epoch: str, offset: int) -> None:
         """Write what came while the viewer was joining; it then stands where the room stands, or skips up to it."""
         if not room.epoch:
             room.epoch, room.offset = epoch, offset
         if epoch != room.epoch:
+            room.lagging.add(viewer)  # what others get here is not for it, until all stand at a new place
             self._fill.put_nowait(room)
             return
         rest = missed.after(epoch, offset)
         if rest:
             viewer.write(framed(viewer.codec, room_frame(room.room_id, epoch, rest, missed.totals, feed)))
             offset = rest[-1].offset
-        sent = room.pending[0].offset - 1 if room.pending else room.offset
-        if offset > sent:
+        if offset > room.sent:
             room.ahead[viewer] = offset
 
     async def _view(self, room_id: str) -> RoomView:
@@ -295,7 +306,7 @@ class Hub:
 
         ``moves_room`` puts the room itself at the snapshot's place: its history does not reach back to where it was.
         """
-        missed = {viewer: Joining() for viewer in viewers if viewer in room.feeds}
+        missed, moves = {viewer: Joining() for viewer in viewers if viewer in room.feeds}, room.moves
         room.joining |= missed
         try:
             view = await self._view(room.room_id)
@@ -307,19 +318,35 @@ class Hub:
                     room.lagging.add(viewer)  # it still lacks something
             raise
         if moves_room:
-            room.epoch, room.offset, room.pending, room.totals = view.epoch, view.offset, [], view.totals
-            room.ahead.clear()
+            moves += 1
+            room.move(view.epoch, view.offset, view.totals)
+            # Who was let in meanwhile stood where the room stood before.
+            missed |= {
+                viewer: room.joining.setdefault(viewer, Joining()) for viewer in room.feeds.keys() - room.joining
+            }
         frames: dict[tuple[str, Feed], bytes] = {}
         for viewer, own in missed.items():
-            if room.joining.get(viewer) is own:
-                del room.joining[viewer]
-                room.lagging.discard(viewer)
-                feed = room.feeds[viewer]
-                key = (viewer.codec.subprotocol, feed)
-                if key not in frames:
-                    frames[key] = framed(viewer.codec, _snapshot_push(room.room_id, view, count, feed))
-                viewer.write(frames[key])
-                self._let_in(room, viewer, feed, own, view.epoch, view.offset)
+            if room.joining.get(viewer) is not own:
+                continue
+            del room.joining[viewer]
+            if not _fits(room, own, moves, view.epoch, view.offset):
+                room.lagging.add(viewer)
+                continue
+            room.lagging.discard(viewer)
+            feed = room.feeds[viewer]
+            key = (viewer.codec.subprotocol, feed)
+            if key not in frames:
+                frames[key] = framed(viewer.codec, _snapshot_push(room.room_id, view, count, feed))
+            viewer.write(frames[key])
+            self._let_in(room, viewer, feed, own, view.epoch, view.offset)
+
+
+def _fits(room: Room, missed: Joining, moves: int, epoch: str, offset: int) -> bool:
+    """Tell whether what was read, and what was kept meanwhile, leads to where the room stands, without a hole."""
+    reached = missed.reaches(epoch, offset)
+    if reached is None or room.moves != moves:
+        return False
+    return epoch != room.epoch or reached >= room.sent
 
 
 def _snapshot_push(room_id: str, view: RoomView, viewers: int, feed: Feed) -> SnapshotPush:

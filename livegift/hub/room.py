@@ -51,6 +51,11 @@ class Joining:
         """Return what was kept after that position."""
         return [event for event in self.events if event.offset > offset] if epoch == self.epoch else []
 
+    def reaches(self, epoch: str, offset: int) -> int | None:
+        """Return how far one comes from that position with what was kept; None if there is a hole in it."""
+        rest = self.after(epoch, offset)
+        return offset + len(rest) if not rest or rest[-1].offset == offset + len(rest) else None
+
 
 class Room:
     """A room with local viewers."""
@@ -68,9 +73,22 @@ class Room:
         """Viewers whose snapshot was newer than what this process has heard: they skip up to there."""
         self.lagging: set[Viewer] = set()
         self.busy_until_ms = 0
+        self.moves = 0
+        """How often the room was put at a snapshot's place: what was read before may be older than where it stands."""
         self.is_filling = False
         self.has_missed = False
         """A fold came while the room was being filled: fill once more."""
+
+    @property
+    def sent(self) -> int:
+        """Offset of the last event that viewers who stand here have got."""
+        return self.pending[0].offset - 1 if self.pending else self.offset
+
+    def move(self, epoch: str, offset: int, totals: Totals) -> None:
+        """Go on at a snapshot's place; whoever stands here must be given that snapshot."""
+        self.moves += 1
+        self.epoch, self.offset, self.pending, self.totals = epoch, offset, [], totals
+        self.ahead.clear()
 
     def take(self, fold: Fold) -> bool:
         """Take a fold in order; False if something before it is missing, and then nothing is taken."""

@@ -248,3 +248,107 @@ async def test_who_leaves_while_a_snapshot_is_read_is_told_nothing(hub: Hub, sto
     hub.take(ROOM, stored.publish())
     await turn()
     assert screen.messages == []
+
+
+class Reading:
+    """A reading that has been done and whose answer is still on its way; from then on others read at once."""
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._gate = stored.gate = asyncio.Event()
+        stored.asked.clear()
+
+    async def done(self) -> None:
+        await self._stored.asked.wait()
+        self._stored.gate = asyncio.Event()
+        self._stored.gate.set()
+
+    def arrives(self) -> None:
+        self._gate.set()
+
+
+async def test_a_snapshot_older_than_where_the_room_was_moved_meanwhile_is_read_again(hub: Hub, stored: Stored) -> None:
+    first, second = Screen(), Screen()
+    await hub.join(first, ROOM, "viewer", None, 1)
+    stored.epoch = "6"
+    stored.publish()
+    reading = Reading(stored)
+    join = asyncio.create_task(hub.join(second, ROOM, "viewer", None, 1))
+    await reading.done()
+    stored.publish(2)
+    hub.take(ROOM, stored.publish())
+    await turn()
+    assert first.offsets() == ["@0", "@4"]
+    reading.arrives()
+    await join
+    hub.take(ROOM, stored.publish())
+    await turn()
+    assert second.offsets() == ["@4", 5]
+    assert first.offsets() == ["@0", "@4", 5]
+
+
+async def test_who_is_let_in_while_everyone_is_being_given_a_snapshot_gets_it_too(hub: Hub, stored: Stored) -> None:
+    first, second = Screen(), Screen()
+    await hub.join(first, ROOM, "viewer", None, 1)
+    stored.epoch = "6"
+    stored.publish()
+    joining = Reading(stored)
+    join = asyncio.create_task(hub.join(second, ROOM, "viewer", None, 1))
+    await joining.done()
+    moving = Reading(stored)
+    stored.publish(2)
+    hub.take(ROOM, stored.publish())
+    await moving.done()  # the history, which has nothing of the old epoch
+    view = Reading(stored)
+    moving.arrives()
+    await view.done()
+    joining.arrives()
+    await join
+    view.arrives()
+    await turn()
+    hub.take(ROOM, stored.publish())
+    await turn()
+    assert first.offsets() == ["@0", "@4", 5]
+    assert second.offsets() == ["@1", "@4", 5]
+
+
+async def test_a_slow_viewers_snapshot_older_than_where_the_room_was_moved_is_read_again(
+    hub: Hub, stored: Stored
+) -> None:
+    slow, quick = Screen(), Screen()
+    for screen in (slow, quick):
+        await hub.join(screen, ROOM, "viewer", None, 1)
+    slow.unsent = 1_000
+    hub.take(ROOM, stored.publish())
+    await turn()
+    slow.unsent = 0
+    stored.epoch = "6"
+    stored.publish()
+    reading = Reading(stored)
+    catching_up = asyncio.create_task(hub.caught_up(slow, (ROOM,)))
+    await reading.done()
+    stored.publish(2)
+    hub.take(ROOM, stored.publish())
+    await turn()
+    reading.arrives()
+    await catching_up
+    await until(lambda: not hub.lags(slow, (ROOM,)))
+    hub.take(ROOM, stored.publish())
+    await turn()
+    assert quick.offsets() == ["@0", 1, "@5", 6]
+    assert slow.offsets() == ["@0", "@5", 6]
+
+
+async def test_what_is_heard_with_a_hole_while_the_first_viewer_joins_is_read_again(hub: Hub, stored: Stored) -> None:
+    screen = Screen()
+    reading = Reading(stored)
+    join = asyncio.create_task(hub.join(screen, ROOM, "viewer", None, 1))
+    await reading.done()
+    hub.take(ROOM, stored.publish())
+    stored.publish()
+    hub.take(ROOM, stored.publish())
+    reading.arrives()
+    await join
+    hub.take(ROOM, stored.publish())
+    await turn()
+    assert screen.offsets() == ["@3", 4]

@@ -55,8 +55,8 @@ class Keeper:
         self._inbox_wake = asyncio.Event()
         self._rooms_wake = asyncio.Event()
         self._compare_at_ms = 0
-        self._sweep_at_ms = monotonic_ms() + evict_interval_ms
-        self._look_at_ms = 0
+        self._sweep_at_ms = 0
+        self._swept_recoveries = 0
         self._dropped_until_ms = 0
         self._closed: set[str] = set()
         self.evicted = 0
@@ -161,10 +161,16 @@ class Keeper:
         while True:
             await asyncio.sleep(JANITOR_LOOK_MS / 1_000)
             try:
-                due = monotonic_ms() >= self._sweep_at_ms
+                if not self._flusher.is_ready:
+                    continue
+                # A recovery leaves a whole generation of keys behind, and so may have whoever ran here before us: what
+                # waits for the interval never goes where flushers die more often, and Valkey starts later each time.
+                recoveries = self._flusher.recoveries
+                due = monotonic_ms() >= self._sweep_at_ms or recoveries != self._swept_recoveries
                 if due or await self._janitor.is_crowded():
                     self._sweep_at_ms = monotonic_ms() + self._evict_interval_ms
                     self.evicted += await self._janitor.sweep()
+                    self._swept_recoveries = recoveries
                 if due:
                     self._dropped_until_ms = await drop_closed_rooms(
                         self._book, self._announcer, fold_ms=self._fold_ms, done_until_ms=self._dropped_until_ms

@@ -37,6 +37,26 @@ async def test_keys_of_older_generations_go_and_those_of_this_one_stay(world: Wo
         assert (await audit(world.config, SECRET, live=True))["findings"] == []
 
 
+async def test_a_recovery_leaves_no_older_generation_behind_for_long(world: World) -> None:
+    """Far sooner than the next regular sweep: a flusher that dies before that would never get there."""
+    assert world.config.evict_interval_ms == 30_000
+
+    async def is_clean() -> bool:
+        return await keys_of(world, ":1:") == set()
+
+    async with world.edge.running():
+        async with world.flushing():
+            ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+            await world.edge.gifting.send_gift(send(ann, room), heard)
+            await heard.wait_settled(1)
+            await world.client.hset(world.keys.meta(0), "owner", "0" * 40)
+            await world.edge.gifting.send_gift(send(ann, room), heard)
+            await until(is_clean)
+        await world.client.set(f"{world.keys.partition(0)}1:e:left", "1")  # by a flusher that was killed
+        async with world.flushing():
+            await until(is_clean)
+
+
 async def test_more_wallets_than_the_bound_are_served_by_evicting_settled_ones(world: World) -> None:
     async with world.edge.running(), world.flushing():
         room, heard = await world.room(), Heard()

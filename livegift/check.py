@@ -17,15 +17,17 @@ from importlib.resources import files
 from pathlib import Path
 
 from livegift.config import Config
-from livegift.errors import CannotRun
+from livegift.errors import CannotRun, Unavailable
 from livegift.ledger.data_lock import is_served
 from livegift.ledger.embedded import find_binary
 from livegift.ledger.engine_check import check_engine, plain_url
+from livegift.store.postgres import PostgresDatabase
 
 SETTINGS_FILE = Path("livegift.toml")
 """Looked for in the current directory; what it says applies to every command."""
 DISK_BYTES_MIN = 1_000_000_000
 OPEN_FILES_MIN = 4_096
+POSTGRES_MIN = 13
 
 _CHOICES = {
     "appendfsync": ("everysec", "always"),
@@ -55,6 +57,8 @@ class Finding:
 
 def faults(config: Config) -> Iterator[str]:
     """Yield one sentence for each setting that can't work."""
+    if (fault := _store_fault(config.store)) is not None:
+        yield fault
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name in _CHOICES and value not in _CHOICES[field.name]:
@@ -63,6 +67,12 @@ def faults(config: Config) -> Iterator[str]:
             low, high = _RANGES.get(field.name, (1, 10**13))
             if not low <= value <= high:
                 yield f"{field.name} is {value}; it must be {low} to {high}."
+
+
+def _store_fault(store: str) -> str | None:
+    if store == "sqlite" or store.startswith(("postgresql://", "postgres://")):
+        return None
+    return f"store is {store.partition('://')[0]!r}…; it must be sqlite or postgresql://user:password@host/database."
 
 
 def insist(config: Config) -> None:
@@ -103,6 +113,7 @@ async def check(config: Config) -> list[Finding]:
     findings += [_python(), _sqlite(), _open_files(), _pages(), _data(config), _secret(config)]
     findings.append(await _engine(config))
     if not wrong:
+        findings.append(await _book(config))
         findings += [_port(config, "port"), _port(config, "admin_port")]
     return findings
 
@@ -161,6 +172,22 @@ async def _engine(config: Config) -> Finding:
     except CannotRun as error:
         return Finding("Redis", str(error), "see the sentence before")
     return Finding("Redis", f"{plain_url(config.redis_url)} answers, noeviction")
+
+
+async def _book(config: Config) -> Finding:
+    if config.store == "sqlite":
+        return Finding("book", f"SQLite, {config.book_path}")
+    database = PostgresDatabase(config.store, timeout_ms=config.sql_timeout_ms, connections_max=1)
+    try:
+        row = await database.read(lambda sql: sql.row("SELECT current_setting('server_version_num')::int"))
+    except (CannotRun, Unavailable) as error:
+        return Finding("book", str(error), "start PostgreSQL, or correct --store")
+    finally:
+        await database.close()
+    assert row is not None
+    version = row[0] // 10_000
+    mend = f"use PostgreSQL {POSTGRES_MIN} or newer" if version < POSTGRES_MIN else None
+    return Finding("book", f"PostgreSQL {version} at {database.name} answers", mend)
 
 
 def _port(config: Config, setting: str) -> Finding:

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from livegift.check import Finding, check
 from livegift.config import Config
 from livegift.errors import CannotRun, Unavailable
 from livegift.flusher.audit import audit
@@ -108,6 +109,18 @@ async def test_a_database_that_is_not_there_is_one_sentence_without_the_password
     with pytest.raises(CannotRun, match="nowhere") as refused:
         await prepare(config)
     assert "geheim" not in str(refused.value)
+
+
+async def test_check_tells_whether_the_book_answers(tmp_path: Path, postgres: PostgresServer, url: str) -> None:
+    async def book_of(store: str) -> Finding:
+        found = await check(Config(data=tmp_path, store=store, port=0, admin_port=0, sql_timeout_ms=500))
+        return next(finding for finding in found if finding.what in ("book", "setting"))
+
+    assert (await book_of(url)).mend is None
+    assert (await book_of(postgres.url("nowhere"))).mend
+    assert (await book_of("postgresql://livegift@127.0.0.1:1/book")).mend
+    assert "must be sqlite or postgresql://" in (await book_of("mysql://me:geheim@db/book")).found
+    assert "geheim" not in (await book_of("mysql://me:geheim@db/book")).found
 
 
 async def test_several_processes_may_prepare_one_book(tmp_path: Path, url: str) -> None:

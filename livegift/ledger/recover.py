@@ -8,7 +8,8 @@ the one that close saw. A book older than the journal is refused: it was restore
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import structlog
 
@@ -39,6 +40,10 @@ class BookOlder(CannotRun):
         )
 
 
+class _MovedOn(Exception):
+    """Another flusher has changed the book between our look at it and our look at the engine: look again."""
+
+
 class Recovery:
     """Recovers partitions of one deployment."""
 
@@ -63,11 +68,17 @@ class Recovery:
 
     async def refuse_older(self, p: int) -> None:
         """Raise ``BookOlder`` or ``CannotRun`` if this partition could not be recovered; changes nothing."""
-        row = await self._book.partition(p)
+        for _ in range(TRIES_MAX):
+            with suppress(_MovedOn):
+                await self._refuse_older(await self._book.partition(p))
+                return
+        raise Busy(f"partition {p} was changed by others {TRIES_MAX} times in a row")
+
+    async def _refuse_older(self, row: PartitionRow) -> None:
         async with faults():
-            found: Any = await self._client.hgetall(self._keys.meta(p))
-        self._check(p, row, {field.decode(): value.decode() for field, value in found.items()})
-        last = await self._reader.last(p)
+            found: Any = await self._client.hgetall(self._keys.meta(row.partition))
+        await self._check(row, {field.decode(): value.decode() for field, value in found.items()})
+        last = await self._reader.last(row.partition)
         if last is not None and last > (row.epoch, row.mark):
             await self._continues(row)
 
@@ -78,35 +89,45 @@ class Recovery:
         ``Unavailable``.
         """
         for _ in range(TRIES_MAX):
-            row = await self._book.partition(p)
-            tag, *rest = await _close.run(self._client, [self._keys.meta(p)], [row.epoch, "0"])
-            if tag == b"healthy" and await self._continues(row):
-                return False
-            if tag == b"healthy":
-                continue
-            owner, flat = rest[0].decode(), rest[1]
-            meta = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
-            self._check(p, row, meta)
-            row = await self._drain(row, meta)
-            begun = await self._book.begin_epoch(row, epoch=max(row.epoch + 1, now_ms() // 1_000))
-            if begun is not None and await self._open(begun, owner):
-                log.info("partition_recovered", p=p, epoch=begun.epoch, mark=begun.mark, generation=begun.generation)
-                return True
+            with suppress(_MovedOn):
+                recovered = await self._try(await self._book.partition(p))
+                if recovered is not None:
+                    return recovered
         raise Busy(f"partition {p} was recovered by others {TRIES_MAX} times in a row")
 
-    async def _continues(self, row: PartitionRow) -> bool:
-        """Tell whether a healthy partition's journal goes on from the book; raises ``BookOlder`` if it can't."""
-        p = row.partition
-        if await self._reader.holds(p, row.epoch, row.mark):
-            return True
-        if await self._book.partition(p) != row:
-            return False  # it was flushed meanwhile: look again
-        last = await self._reader.last(p)
-        raise BookOlder(p, row, last or (0, 0))
+    async def _try(self, row: PartitionRow) -> bool | None:
+        """Recover a partition that stands as ``row`` in the book: done, not needed, or None: not any more."""
+        tag, *rest = await _close.run(self._client, [self._keys.meta(row.partition)], [row.epoch, "0"])
+        if tag == b"healthy":
+            await self._continues(row)
+            return False
+        owner, flat = rest[0].decode(), rest[1]
+        meta = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
+        await self._check(row, meta)
+        row = await self._drain(row, meta)
+        begun = await self._book.begin_epoch(row, epoch=max(row.epoch + 1, now_ms() // 1_000))
+        if begun is None or not await self._open(begun, owner):
+            return None
+        log.info(
+            "partition_recovered", p=row.partition, epoch=begun.epoch, mark=begun.mark, generation=begun.generation
+        )
+        return True
 
-    def _check(self, p: int, row: PartitionRow, meta: dict[str, str]) -> None:
+    async def _continues(self, row: PartitionRow) -> None:
+        """Make sure that a healthy partition's journal goes on from the book."""
+        if not await self._reader.holds(row.partition, row.epoch, row.mark):
+            await self._refuse(row, await self._reader.last(row.partition) or (0, 0))
+
+    async def _refuse(self, row: PartitionRow, found: tuple[int, int]) -> NoReturn:
+        """Raise ``BookOlder``: the engine was found ahead of ``row``. Unless the book itself has moved on since."""
+        if await self._book.partition(row.partition) != row:
+            raise _MovedOn
+        raise BookOlder(row.partition, row, found)
+
+    async def _check(self, row: PartitionRow, meta: dict[str, str]) -> None:
         if not meta:
             return
+        p = row.partition
         if meta.get("layout") != LAYOUT:
             raise CannotRun(
                 f"the engine holds layout {meta.get('layout')} of partition {p}, this livegift knows {LAYOUT}"
@@ -114,7 +135,7 @@ class Recovery:
         if int(meta["partitions"]) != self._partitions:
             raise CannotRun(f"the engine holds {meta['partitions']} partitions, the book has {self._partitions}")
         if int(meta["epoch"]) > row.epoch:
-            raise BookOlder(p, row, (int(meta["epoch"]), int(meta["seq"])))
+            await self._refuse(row, (int(meta["epoch"]), int(meta["seq"])))
 
     async def _drain(self, row: PartitionRow, meta: dict[str, str]) -> PartitionRow:
         p = row.partition
@@ -125,7 +146,7 @@ class Recovery:
             if tail.missing:
                 last = await self._reader.last(p)
                 if last is not None and last > (row.epoch, row.mark):
-                    raise BookOlder(p, row, last)
+                    await self._refuse(row, last)
                 return row
             if tail.events:
                 await self._drain_batch(PartitionBatch(p, row.epoch, row.mark, tail.events))

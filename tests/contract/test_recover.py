@@ -13,6 +13,7 @@ from livegift.domain.refusal import Refusal
 from livegift.errors import Busy, CannotRun
 from livegift.flusher.audit import audit
 from livegift.gifting import Receipt
+from livegift.store.flusher_book import PartitionRow
 from tests.world import SECRET, Heard, World, send, until
 
 
@@ -185,3 +186,23 @@ async def test_two_flushers_never_write_an_event_twice(world: World) -> None:
         await second.parts.close()
         await second.client.aclose()
         await charged(world, rows=301)
+
+
+async def test_a_book_that_moves_on_between_two_looks_is_not_an_older_one(world: World) -> None:
+    """Two flushers begin at once: one has read the book, the other recovers, the first one asks the engine."""
+    before = await world.parts.flusher._book.partition(0)
+    async with world.flushing():
+        pass
+    rows = [before]
+
+    recovery, book = world.parts.flusher._recovery, world.parts.flusher._book
+
+    class Remembering:
+        async def partition(self, p: int) -> PartitionRow:
+            return rows.pop() if rows else await book.partition(p)
+
+    recovery._book = Remembering()  # type: ignore[assignment]
+    assert await recovery.recover(0) is False
+    rows.append(before)
+    await recovery.refuse_older(0)
+    assert rows == []

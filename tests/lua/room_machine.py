@@ -72,10 +72,6 @@ class RoomModel:
     def fold(self, gift: Gift) -> None:
         """Take one gift."""
         self.marks[gift.p] = gift.seq
-        self.coins += gift.coins
-        self.gifts += gift.count
-        self.points += gift.earned - self.earned[gift.p]
-        self.earned[gift.p] = gift.earned
         own: int | None = None
         shown: tuple[str, int, int] | None = None
         key = f"{gift.sender} rose luna"
@@ -92,6 +88,10 @@ class RoomModel:
             combo.coins += gift.coins
             combo.last = max(combo.last, gift.ts)
             shown = (combo.combo_id, combo.total, combo.coins)
+        self.coins += gift.coins
+        self.gifts += gift.count
+        self.points += gift.earned - self.earned[gift.p]
+        self.earned[gift.p] = gift.earned
         if not gift.sender.startswith("a"):
             own = self.named[gift.sender] = self.named.get(gift.sender, 0) + gift.coins
         self.lines.append(("gift", gift.event_id, own, shown, self.points, self.coins, self.gifts))
@@ -99,7 +99,8 @@ class RoomModel:
     def end(self, key: str) -> None:
         """End a combo."""
         combo = self.combos.pop(key)
-        self.lines.append(("end", combo.combo_id, combo.total, combo.coins))
+        sums = (self.points, self.coins, self.gifts)
+        self.lines.append(("end", combo.combo_id, combo.total, combo.coins, *sums))
 
 
 senders = st.sampled_from(["uann", "uben", "ucy", "ax1", "ax2"])
@@ -330,7 +331,10 @@ class RoomMachine(RuleBasedStateMachine):
                         )  # type: ignore[union-attr]
                     )
                 case ComboEnded():
-                    found.append(("end", event.combo.id, event.combo.total, event.combo.coins_total))
+                    sums = event.session
+                    assert not isinstance(sums, type(None))
+                    figures = (event.points_total, sums.coins, sums.gifts)  # type: ignore[union-attr]
+                    found.append(("end", event.combo.id, event.combo.total, event.combo.coins_total, *figures))
                 case RoomClosed():
                     found.append(("closed", event.totals.coins, event.totals.gifts))
         assert found == self.model.lines

@@ -117,14 +117,15 @@ end
 local function fold(at)
   local p, ts, spent, count = ARGV[at], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
   local sender, key, own = string.sub(ARGV[at + 8], 2), ARGV[at + 10], '-'
-  coins, gifts = coins + spent, gifts + count
-  points = points + tonumber(ARGV[at + 7]) - tonumber(state['e:' .. p] or '0')
-  state['e:' .. p], state['m:' .. p] = ARGV[at + 7], ARGV[at + 1]
   local id, total, sum = '-', 0, 0
   if key ~= '' then
+    -- Before the sums move on: a combo that this gift finds over ends with the sums of before.
     local combo = join_combo(key, ts, ARGV[at + 4], count, spent, p, ARGV[at + 12])
     id, total, sum = combo.id, combo.total, combo.coins
   end
+  coins, gifts = coins + spent, gifts + count
+  points = points + tonumber(ARGV[at + 7]) - tonumber(state['e:' .. p] or '0')
+  state['e:' .. p], state['m:' .. p] = ARGV[at + 7], ARGV[at + 1]
   if string.sub(ARGV[at + 8], 1, 1) == 'a' then
     note_anonymous(sender)
   else

@@ -58,7 +58,6 @@ class Keeper:
         self._sweep_at_ms = 0
         self._swept_recoveries = 0
         self._dropped_until_ms = 0
-        self._closed: set[str] = set()
         self.evicted = 0
 
     async def run(self) -> None:
@@ -141,19 +140,19 @@ class Keeper:
         async with faults():
             owner = (await self._client.info("replication"))["master_replid"]
         marks = {room_id: room.marks for room_id, room in rooms.items()}
-        stateless, lagging = await self._announcer.lacking(rooms, marks, owner)
-        self._announcer.behind |= set(stateless)
-        if lagging:
+        standing = await self._announcer.lacking(rooms, marks, owner)
+        self._announcer.behind |= set(standing.stateless)
+        if standing.lagging:
             # What the book has just taken is announced within the pass under way; only then is it a loss.
             await self._flusher.pass_done()
             await self._flusher.pass_done()
-            _, lagging = await self._announcer.lacking(lagging, marks, owner)
-            self._announcer.behind |= set(lagging)
-        closed = {room_id for room_id, room in rooms.items() if room.is_closed}
-        self._closed &= closed
-        for room_id in closed - self._closed - self._announcer.behind:
-            if await self._announcer.close_room(room_id):
-                self._closed.add(room_id)
+            behind = (await self._announcer.lacking(standing.lagging, marks, owner)).lagging
+            self._announcer.behind |= set(behind)
+        # Asked of the room itself each time: a room that was lost and made anew has forgotten that it closed.
+        closed = [room_id for room_id, room in rooms.items() if room.is_closed and room_id not in standing.closed]
+        for room_id in closed:
+            if room_id not in self._announcer.behind:
+                await self._announcer.close_room(room_id)
 
     # --- janitor ---
 

@@ -5,7 +5,7 @@ Every call is safe to repeat; the room's own marks drop what it knows.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -33,6 +33,15 @@ _close_room = Script("livegift.rooms", "close_room")
 _json = msgspec.json.Encoder()
 
 log = structlog.get_logger(__name__)
+
+
+class Standing(NamedTuple):
+    """How some rooms stand in the engine."""
+
+    stateless: list[str]
+    lagging: list[str]
+    closed: set[str]
+    """Those that say that they are closed."""
 
 
 class Announcer:
@@ -185,10 +194,8 @@ class Announcer:
                     await self._client.unlink(*self._keys.all(room_id))
         return caught_up
 
-    async def lacking(
-        self, room_ids: Iterable[str], marks: dict[str, dict[int, int]], owner: str
-    ) -> tuple[list[str], list[str]]:
-        """Return the rooms without whole state of this owner's, and those behind these marks; one round trip.
+    async def lacking(self, room_ids: Iterable[str], marks: dict[str, dict[int, int]], owner: str) -> Standing:
+        """Tell which rooms have no whole state of this owner's, and which are behind these marks; one round trip.
 
         Rooms with open combos are noted on the way: an announcer that has just begun knows of none.
         """
@@ -199,15 +206,17 @@ class Announcer:
                 pipe.hgetall(state_key)
                 pipe.zcard(due_key)
             found = await pipe.execute()
-        stateless, lagging = [], []
+        standing = Standing([], [], set())
         for room_id, state, open_combos in zip(names, found[::2], found[1::2], strict=True):
             if open_combos:
                 self._note_combos(room_id)
             if state.get(b"owner") != owner.encode() or state.get(b"feeding") == b"1":
-                stateless.append(room_id)
+                standing.stateless.append(room_id)
             elif any(int(state.get(b"m:%d" % p, 0)) < seq for p, seq in marks.get(room_id, {}).items()):
-                lagging.append(room_id)
-        return stateless, lagging
+                standing.lagging.append(room_id)
+            if b"closed" in state:
+                standing.closed.add(room_id)
+        return standing
 
     # --- combos and closing ---
 

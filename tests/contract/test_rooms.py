@@ -83,3 +83,16 @@ async def test_gifts_accepted_before_a_close_are_announced_after_it(world: World
         view = await world.reader.view(room.id)
         assert view is not None
         assert (view.closed, view.totals.gifts) == (True, 5)
+
+
+async def test_a_closed_room_that_is_lost_says_again_that_it_closed(world: World) -> None:
+    async def is_closed() -> bool:
+        return any(isinstance(event, RoomClosed) for event in await events_of(world, room.id))
+
+    room = await world.room()
+    async with world.flushing():
+        await world.edge.book.close_room(room.id, now_ms())
+        await world.edge.gifting.rooms_have_news()
+        await until(is_closed)
+        await world.client.unlink(*world.room_keys.all(room.id))
+        await until(is_closed)

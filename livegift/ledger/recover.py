@@ -41,7 +41,7 @@ class BookOlder(CannotRun):
 
 
 class _MovedOn(Exception):
-    """Another flusher has changed the book between our look at it and our look at the engine: look again."""
+    """Book or engine have changed between our look at the one and our look at the other: look again."""
 
 
 class Recovery:
@@ -115,8 +115,12 @@ class Recovery:
 
     async def _continues(self, row: PartitionRow) -> None:
         """Make sure that a healthy partition's journal goes on from the book."""
-        if not await self._reader.holds(row.partition, row.epoch, row.mark):
-            await self._refuse(row, await self._reader.last(row.partition) or (0, 0))
+        if await self._reader.holds(row.partition, row.epoch, row.mark):
+            return
+        last = await self._reader.last(row.partition)
+        if last is None or last <= (row.epoch, row.mark):
+            raise _MovedOn  # the engine has lost it since we asked: it is behind the book, not ahead
+        await self._refuse(row, last)
 
     async def _refuse(self, row: PartitionRow, found: tuple[int, int]) -> NoReturn:
         """Raise ``BookOlder``: the engine was found ahead of ``row``. Unless the book itself has moved on since."""

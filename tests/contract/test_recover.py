@@ -206,3 +206,19 @@ async def test_a_book_that_moves_on_between_two_looks_is_not_an_older_one(world:
     rows.append(before)
     await recovery.refuse_older(0)
     assert rows == []
+
+
+async def test_an_engine_that_loses_all_while_it_is_looked_at_is_recovered(world: World) -> None:
+    """The partition was healthy when asked first; then the engine was emptied, and holds no journal at all."""
+    async with world.flushing():
+        await world.person("Ann", 50)
+    recovery, reader = world.parts.flusher._recovery, world.parts.flusher._reader
+    holds = reader.holds
+
+    async def holds_no_more(p: int, epoch: int, mark: int) -> bool:
+        reader.holds = holds  # type: ignore[method-assign]
+        await empty(world)
+        return await holds(p, epoch, mark)
+
+    reader.holds = holds_no_more  # type: ignore[method-assign]
+    assert await recovery.recover(0) is True

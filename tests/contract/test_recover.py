@@ -210,7 +210,7 @@ async def test_a_book_that_moves_on_between_two_looks_is_not_an_older_one(world:
 
 async def test_an_engine_that_loses_all_while_it_is_looked_at_is_recovered(world: World) -> None:
     """The partition was healthy when asked first; then the engine was emptied, and holds no journal at all."""
-    async with world.flushing():
+    async with world.edge.running(), world.flushing():
         await world.person("Ann", 50)
     recovery, reader = world.parts.flusher._recovery, world.parts.flusher._reader
     holds = reader.holds

@@ -63,7 +63,7 @@ def check_engine(world: "World") -> None:
     for p, generation in query("SELECT p, generation FROM partition"):
         start = world.meta(p).removesuffix("meta") + f"{generation}:"
         hot = 0
-        for key in map(bytes.decode, world.engine.keys()):
+        for key in map(bytes.decode, world.engine.key_names()):
             kind, _, name = key.removeprefix(start).partition(":")
             if not key.startswith(start):
                 continue

@@ -43,7 +43,9 @@ def _results(seeds: list[int], *, store: str, jobs: int, narrate: bool) -> Itera
         yield from pool.imap_unordered(_run_one, seeds)
 
 
-def _tell(out: TextIO, done: int, report: Report, started_s: float) -> None:
+def _tell(out: TextIO, done: int, result: Result, report: Report, started_s: float) -> None:
+    if result.violations:
+        out.write(f"\rseed {result.seed}: {result.violations[0].check}: {result.violations[0].detail[:200]}\n")
     out.write(f"\r{done} seeds, {report.failed} failed, {time.monotonic() - started_s:.0f} s ")
     out.flush()
 
@@ -67,7 +69,7 @@ def main(argv: list[str]) -> int:
     for done, result in enumerate(results, start=1):
         report.add(result)
         if not args.json:
-            _tell(sys.stderr, done, report, started_s)
+            _tell(sys.stderr, done, result, report, started_s)
         if args.stop and result.violations:
             break
     results.close()  # type: ignore[attr-defined]  # the engines end before the report

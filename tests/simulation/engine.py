@@ -145,17 +145,17 @@ class Engine:
         """Run one command outside the simulated network: the checker's and the world's own reads."""
         return self._one(*command)
 
-    def keys(self) -> list[bytes]:
+    def key_names(self) -> list[bytes]:
         return sorted(self._one("KEYS", "*"))
 
     def snapshot(self) -> Snapshot:
         """Return all keys as they are now: a prefix of what will have happened."""
-        names = self.keys()
+        names = self.key_names()
         return dict(zip(names, self.many([("DUMP", name) for name in names]), strict=True))
 
     def roll_back(self, snapshot: Snapshot, slots: set[str]) -> None:
         """Put the keys of these slots back to where they stood."""
-        gone = [key for key in self.keys() if slot_of(key) in slots]
+        gone = [key for key in self.key_names() if slot_of(key) in slots]
         back = [("RESTORE", key, 0, dump) for key, dump in snapshot.items() if slot_of(key) in slots]
         for reply in self.many([("UNLINK", key) for key in gone] + back):
             if isinstance(reply, Exception):
@@ -178,7 +178,7 @@ class Engine:
 
     def age(self, elapsed_ms: int) -> None:
         """Let keys with a time to live feel a step of the clock. livegift sets none; a careless change might."""
-        names = self.keys()
+        names = self.key_names()
         for name, left in zip(names, self.many([("PTTL", name) for name in names]), strict=True):
             if left >= 0:
                 self._one("PEXPIRE", name, left - elapsed_ms)

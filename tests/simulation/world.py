@@ -234,7 +234,7 @@ class World:
             subscription.wake()
 
     def slots(self) -> set[str]:
-        return {slot_of(key) for key in self.engine}
+        return {slot_of(key) for key in self.engine.key_names()}
 
     def _published(self, channel: str, data: bytes) -> None:
         self.watch.published(channel, data)
@@ -267,8 +267,8 @@ class World:
             else:
                 process = self.flushers[name] = FlusherProcess(self, name)
             process.start()
-            while process.is_alive:
-                await asyncio.sleep(0.02)
+            assert process.main is not None
+            await asyncio.wait([process.main])
             await asyncio.sleep(self.chance.choice((0.02, 0.3, 2.0)) * (1.0 if not self.weather.is_calm else 0.1))
 
     # --- a life ---

@@ -197,14 +197,16 @@ async def test_a_book_that_moves_on_between_two_looks_is_not_an_older_one(world:
 
     recovery, book = world.parts.flusher._recovery, world.parts.flusher._book
 
-    class Remembering:
-        async def partition(self, p: int) -> PartitionRow:
-            return rows.pop() if rows else await book.partition(p)
+    look = book.partition
 
-    recovery._book = Remembering()  # type: ignore[assignment]
-    assert await recovery.recover(0) is False
-    rows.append(before)
+    async def as_it_was(p: int) -> PartitionRow:
+        return rows.pop() if rows else await look(p)
+
+    book.partition = as_it_was  # type: ignore[method-assign]
     await recovery.refuse_older(0)
+    assert rows == []
+    rows.append(before)
+    assert await recovery.recover(0) is True  # asking with the old epoch has closed it
     assert rows == []
 
 

@@ -32,12 +32,20 @@ def _check_gift(world: "World", gift: "Gift", row: GiftInBook | None) -> None:
         return
     if row.sender_id != gift.sender.id or not any(is_about(row, ask.body) for ask in gift.asks):
         world.violate("charged something that nobody asked for", f"{row}, asked {[ask.body for ask in gift.asks]}")
-    if gift.id in world.watch.expired and not any(isinstance(answer, Receipt) for answer in answers):
+    if gift.id in world.watch.expired and not _clock_was_lost(world, world.watch.expired[gift.id]):
         world.violate("told expired, but charged", str(row))
     refused = all(isinstance(answer, Refusal) for answer in answers)
     # A copy that the line made of a call may meet coins that the first one did not; its sender hears of one answer.
     if refused and gift.id not in world.copied:
         world.violate("told refused at every try, but charged", f"{row}: {answers}")
+
+
+def _clock_was_lost(world: "World", since_s: float) -> bool:
+    """Tell whether a partition may have forgotten since then that its clock had run ahead of the time.
+
+    An engine that loses all in that state loses the clock by which it has judged, too; ids are young again.
+    """
+    return world.strikes.kinds["engine_clock_steps"] > 0 and any(lost_s >= since_s for lost_s in world.losses_s)
 
 
 def _check_receipt(world: "World", ask: "Ask", receipt: Receipt, row: GiftInBook | None) -> None:

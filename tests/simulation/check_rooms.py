@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tests.simulation.check_engine import folding_rooms
 from tests.simulation.truth import FoldText, GiftInBook, Line, read_fold
 from tests.simulation.watch import SECRET
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def check_rooms(world: "World", gifts: list[GiftInBook]) -> None:
     """Read every room's state and frames with commands of our own."""
-    for (room_id,) in world.book.query("SELECT id FROM room ORDER BY id"):
+    for room_id, _ in folding_rooms(world):
         _Room(world, room_id).check([gift for gift in gifts if gift.room_id == room_id])
 
 

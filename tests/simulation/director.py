@@ -97,13 +97,13 @@ class Director:
             flusher.stopping.set()
 
     def _stall(self) -> None:
-        """Let the book be deaf to some processes for a while; sometimes all clocks leap meanwhile."""
+        """Let the book be deaf to some processes for a while; sometimes the ids of unsettled gifts age meanwhile."""
         world, chance = self._world, self._world.chance
         deaf = chance.choice((FLUSHERS, FLUSHERS, EDGES, (*EDGES, *FLUSHERS)))
         world.deaf |= set(deaf)
         length_s = chance.uniform(0.3, 3.0)
-        if chance.random() < 0.3:
-            world.loop.call_later(length_s / 2, self._leap)
+        if chance.random() < 0.4:
+            world.loop.call_later(length_s / 3, self._leap, 16)
         world.loop.call_later(length_s, world.deaf.difference_update, deaf)
 
     # --- the engine ---
@@ -176,12 +176,12 @@ class Director:
 
     # --- clocks ---
 
-    def _leap(self) -> None:
+    def _leap(self, minutes: int | None = None) -> None:
         world = self._world
         if world.weather.is_calm:
             return
         world.strike("clocks_leap", "clock", "clock")
-        by_ms = world.chance.choice((1, 3, 8, 13, 15, 16, 17)) * MINUTE_MS
+        by_ms = (minutes or world.chance.choice((1, 3, 8, 13, 15, 16, 17))) * MINUTE_MS
         world.leap_ms += by_ms
         world.engine.age(by_ms)
 

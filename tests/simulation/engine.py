@@ -78,6 +78,7 @@ class Engine:
         self._metas = metas
         self.now_ms = now_ms
         self._one("FLUSHALL")
+        self.forget_scripts()  # or the first world on an engine would differ from the others
 
     # --- what the processes call ---
 

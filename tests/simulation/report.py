@@ -25,6 +25,7 @@ class Report:
     seconds: float = 0.0
     strikes: Strikes = field(default_factory=Strikes)
     violations: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    traces: dict[int, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -39,6 +40,7 @@ class Report:
         self.calls += result.calls
         self.virtual_s += result.virtual_s
         self.strikes.add(result.strikes)
+        self.traces[result.seed] = result.trace
         if result.violations:
             self.violations[result.seed] = [(one.check, one.detail) for one in result.violations]
         else:
@@ -65,6 +67,7 @@ class Report:
             "seconds": round(self.seconds, 1),
             "strikes": {kind: self.strikes.kinds[kind] for kind in KINDS},
             "pairs": [{"kind": k, "before": b, "call": c, "strikes": n} for (k, b, c), n in pairs],
+            "traces": dict(sorted(self.traces.items())),
             "violations": [
                 {"seed": seed, "replay": self.replay(seed), "check": check, "detail": detail}
                 for seed, found in sorted(self.violations.items())

@@ -30,7 +30,8 @@ class Watch:
         self._offsets: dict[tuple[str, str], dict[int, str]] = {}
         self._shown: dict[tuple[str, str], set[str]] = {}
         self.receipts: list[tuple[Ask, Receipt]] = []
-        self.expired: set[str] = set()
+        self.expired: dict[str, float] = {}
+        """Ids that were called expired, and when first."""
         self.folds = 0
 
     # --- what edges tell senders ---
@@ -56,7 +57,7 @@ class Watch:
 
     def _refused(self, ask: "Ask", refusal: Refusal) -> None:
         if refusal.code == "expired":
-            self.expired.add(ask.gift.id)
+            self.expired.setdefault(ask.gift.id, self._world.loop.time())
         # Of two messages at once one may be refused and the other not: both were true when they were decided.
         if refusal.code != "mismatch" and ask.stood_in_book:
             self._world.violate("refused, but it stands in the book", f"{ask.gift.id}: {refusal.code}")

@@ -299,6 +299,8 @@ class World:
         raise structlog.DropEvent
 
     def _on_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if context["message"].startswith("Future exception"):
+            return  # a gift's answer that came after its process had died
         error = context.get("exception")
         self.violate("an error in a callback", f"{context['message']}: {error!r}", error)
 

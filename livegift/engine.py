@@ -69,6 +69,8 @@ _GONE = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, Cluster
 _NOT_NOW = re.compile(r"(?:^|')(?:MISCONF|NOREPLICAS|BUSY) ")
 """Refusals that are about the engine and not about the call: its disk takes nothing, its replicas are away, a script
 runs for too long. Quoted where the client has put the command before it, as it does in a pipeline."""
+LOADS_MAX = 3
+"""An engine that restarts right after a script was loaded has forgotten it again."""
 
 
 def connect(url: str, *, timeout_ms: int) -> Client:
@@ -131,12 +133,13 @@ class Script:
 
         Raises ``Unavailable`` or ``Busy`` if any call met one: then nobody knows which of the others were carried out.
         """
-        replies = await self._pipeline(client, calls)
-        if any(isinstance(reply, NoScriptError) for reply in replies):
+        for _ in range(LOADS_MAX):
+            replies = await self._pipeline(client, calls)
+            if not any(isinstance(reply, NoScriptError) for reply in replies):
+                return replies
             async with faults():
                 await client.script_load(self._text)
-            replies = await self._pipeline(client, calls)
-        return replies
+        raise Unavailable(f"the engine forgot {self.name}.lua {LOADS_MAX} times in a row: it restarts again and again")
 
     async def _pipeline(self, client: Client, calls: Sequence[Call]) -> list[list[Any] | RedisError]:
         async with faults(), client.pipeline(transaction=False) as pipe:

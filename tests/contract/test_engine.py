@@ -69,3 +69,21 @@ async def test_an_engine_that_refuses_to_write_is_unavailable(valkey: str) -> No
         finally:
             await client.config_set("min-replicas-to-write", 0)
         assert await trim.run_many(client, [call]) == [[b"fenced", b"epoch"]]
+
+
+async def test_an_engine_that_restarts_after_every_load_is_unavailable(
+    valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart forgets scripts: the caller must hear of a fault that it may repeat, not of an error of the script."""
+    trim = Script("livegift.ledger", "trim")
+    async with connect(valkey, timeout_ms=2_000) as client:
+        load = client.script_load
+
+        async def load_and_restart(text: str) -> None:
+            await load(text)
+            await client.script_flush()
+
+        monkeypatch.setattr(client, "script_load", load_and_restart)
+        await client.script_flush()
+        with pytest.raises(Unavailable, match=r"forgot trim\.lua"):
+            await trim.run_many(client, [(["{p000}:meta", "{p000}:journal"], [1, 1, "marks", 0])])

@@ -68,7 +68,9 @@ class _Replay:
                 head, delta = self._move(p, head, event, numbers)
                 issued += delta
         columns = "mark, chain, coins_issued, coins_spent, inbox_given, inbox_done"
-        ((mark, chain, *sums, given, done),) = self._world.book.query(f"SELECT {columns} FROM partition WHERE p = ?", p)
+        ((mark, chain, *sums, given, done),) = self._world.book.query(
+            f"SELECT {columns} FROM partition WHERE p = $1", p
+        )
         if mark != len(events):
             violate("the mark is not the number of events", f"partition {p}: {mark}, has {len(events)}")
         if chain != head:

@@ -56,7 +56,7 @@ def _room_unrest(world: "World", room_id: str, owner: str, *, is_closed: bool) -
     if state.get("owner") != owner or state.get("feeding") == "1":
         yield f"room {room_id} has no state of this owner's, or is being fed"
         return
-    for p, seq in world.book.query("SELECT p, seq FROM room_mark WHERE room_id = ?", room_id):
+    for p, seq in world.book.query("SELECT p, seq FROM room_mark WHERE room_id = $1", room_id):
         if int(state.get(f"m:{p}", 0)) < seq:
             yield f"room {room_id} stands at {state.get(f'm:{p}')} of partition {p}, book {seq}"
     if world.engine.ask("HLEN", slot + "combos") or world.engine.ask("ZCARD", slot + "due"):

@@ -20,7 +20,7 @@ _open = ExitStack()
 def run_seeds(seeds: Iterable[int], set_up: Stage, *, narrate: bool = False) -> Iterator[Result]:
     """Live one world after the other on the same engine."""
     for seed in seeds:
-        yield World(seed, set_up.engine, set_up.template, narrate=narrate).run()
+        yield World(seed, set_up, narrate=narrate).run()
 
 
 def _begin_worker(store: str) -> None:
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--from", type=int, default=1, dest="first", metavar="SEED", help="begin at this seed instead")
     parser.add_argument("--seed", type=int, help="run this seed only")
     parser.add_argument("--jobs", type=int, default=2, help="worlds at once, each on a core and an engine of its own")
-    parser.add_argument("--store", choices=("sqlite",), default="sqlite")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--narrate", action="store_true", help="print every I/O call (with --seed)")
     parser.add_argument("--stop", action="store_true", help="end at the first seed that finds a violation")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")

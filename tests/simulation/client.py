@@ -7,10 +7,10 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
-from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError, ResponseError
 
+from livegift.engine import Client
 from tests.simulation.engine import Command
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_reply(callbacks: Any, command: Command, options: dict[str, Any], reply:
     return callback(reply, **options) if callback else reply
 
 
-class SimClient(Redis):
+class SimClient(Client):
     """One process' client."""
 
     def __init__(self, world: "World", process: "Process") -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError
 
 from livegift.errors import Unavailable
 from tests.simulation.engine import Command, name_of
@@ -23,7 +23,7 @@ T = TypeVar("T")
 ENGINE_TIMEOUT_S = 0.6
 SQL_TIMEOUT_S = 0.8
 ATTEMPTS = 2
-"""What redis-py makes of a call with one retry: a time-out or a broken connection, and once more."""
+"""What redis-py makes of a call with one retry: a broken connection, and once more, within the time of the call."""
 
 
 class Line:
@@ -68,17 +68,20 @@ class Line:
         """Run the commands of one request; raises what redis-py would when it has given up."""
         name = "+".join(dict.fromkeys(name_of(command) for command in commands))
         before, dies = self._begin(name)
+        until_s = self._world.loop.time() + ENGINE_TIMEOUT_S
         for attempt in range(ATTEMPTS):
             try:
-                return await self._attempt(before, name, commands, dies=dies)
-            except (ConnectionError, TimeoutError):
+                return await self._attempt(before, name, commands, until_s=until_s, dies=dies)
+            except ConnectionError:
                 self._back(dies)
                 if attempt + 1 == ATTEMPTS:
                     raise
                 self._world.note_copy(commands)
         raise AssertionError
 
-    async def _attempt(self, before: str, name: str, commands: Sequence[Command], *, dies: bool) -> list[Any]:
+    async def _attempt(
+        self, before: str, name: str, commands: Sequence[Command], *, until_s: float, dies: bool
+    ) -> list[Any]:
         world, chance, strikes = self._world, self._world.chance, self._world.weather.strikes
         if world.engine_is_down:
             world.strike("engine_down", before, name)
@@ -92,7 +95,7 @@ class Line:
                 world.loop.call_later(there_s + later_s, world.execute, commands)
         if strikes("request_lost", 0.004):
             world.strike("request_lost", before, name)
-            await self._give_up(0.001, dies=dies)
+            await self._give_up(0.001, until_s, dies=dies)
         self._sent += 1
         request = _Request(self._sent, before, name, world.loop.create_future(), world.engine_lives)
         pieces = self._pieces(before, name, commands)
@@ -100,11 +103,11 @@ class Line:
             world.loop.call_later(there_s + place * 0.002, self._arrive, request, piece, len(commands))
         if strikes("reply_lost", 0.004):
             world.strike("reply_lost", before, name)
-            await self._give_up(there_s, dies=dies)
-        if there_s + back_s >= ENGINE_TIMEOUT_S:
-            await self._give_up(ENGINE_TIMEOUT_S, dies=dies)
+            await self._give_up(there_s, until_s, dies=dies)
         if sum(map(len, pieces)) < len(commands):
-            await self._give_up(there_s, dies=dies)
+            await self._give_up(there_s, until_s, dies=dies)
+        if world.loop.time() + there_s + back_s >= until_s:
+            await self._time_out(until_s, dies=dies)
         replies = await request.reply
         await asyncio.sleep(back_s)
         self._back(dies)
@@ -112,11 +115,17 @@ class Line:
             raise ConnectionError("Connection closed by server.")
         return replies
 
-    async def _give_up(self, broken_s: float, *, dies: bool) -> None:
-        """Hear that the connection broke after that time, or nothing until the time-out."""
-        await asyncio.sleep(self._world.chance.choice((broken_s, ENGINE_TIMEOUT_S)))
+    async def _give_up(self, broken_s: float, until_s: float, *, dies: bool) -> None:
+        """Hear that the connection broke after that time, or nothing until the call's time is over."""
+        if self._world.chance.random() < 0.5:
+            await self._time_out(until_s, dies=dies)
+        await asyncio.sleep(broken_s)
+        raise ConnectionError("Connection closed by server.")
+
+    async def _time_out(self, until_s: float, *, dies: bool) -> None:
+        await asyncio.sleep(until_s - self._world.loop.time())
         self._back(dies)
-        raise TimeoutError("Timeout reading from socket")
+        raise TimeoutError
 
     def _travel(self, before: str, name: str) -> float:
         chance = self._world.chance

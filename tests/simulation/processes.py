@@ -12,9 +12,10 @@ from livegift.gifting import Gifting, Receipt, SendGift
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
-from livegift.store.book import Book
+from livegift.store.book import Book, BookFacts
 from livegift.store.directory import Directory
-from tests.simulation.book import SimDatabase, on_line
+from livegift.store.flusher_book import FlusherBook
+from tests.simulation.book import SimDatabase
 from tests.simulation.client import SimClient
 from tests.simulation.line import Line
 
@@ -80,8 +81,8 @@ class EdgeProcess(Process):
         super().__init__(world, name)
         config = world.config
         client = SimClient(world, self)
-        with on_line(world, self):
-            self.book = Book(config.book_path, timeout_ms=config.sql_timeout_ms)
+        database = SimDatabase(world, self)
+        self.book = Book(database, database)
         ledger = Ledger(
             client,
             LedgerKeys(config.redis_prefix, 1),
@@ -178,14 +179,18 @@ class FlusherProcess(Process):
 
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
-        with on_line(world, self):
-            self.parts = FlusherParts(world.config, SECRET, incarnation=1, partitions=world.config.partitions)
+        database = SimDatabase(world, self)
+        self.parts = FlusherParts(
+            world.config,
+            SECRET,
+            BookFacts(1, world.config.partitions),
+            client=SimClient(world, self),
+            book=FlusherBook(database),
+            people=Book(database, database),
+        )
         self.stopping = asyncio.Event()
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         keeper = tasks.create_task(self.parts.keeper.run())
         await self.parts.flusher.run(self.stopping)
         keeper.cancel()
-
-
-__all__ = ["PROCESS", "EdgeProcess", "FlusherProcess", "Process", "SimDatabase"]

@@ -79,7 +79,7 @@ class Watch:
 
     def find(self, sender_id: str, gift_id: str) -> GiftInBook | None:
         rows = self._world.book.query(
-            f"SELECT {GIFT_COLUMNS} FROM gift WHERE sender_id = ? AND gift_event_id = ?", sender_id, gift_id
+            f"SELECT {GIFT_COLUMNS} FROM gift WHERE sender_id = $1 AND gift_event_id = $2", sender_id, gift_id
         )
         return GiftInBook(*rows[0]) if rows else None
 
@@ -93,7 +93,7 @@ class Watch:
             self._fold(channel, data)
 
     def _mark(self, p: int, epoch: int, mark: int) -> None:
-        ((stands_epoch, stands),) = self._world.book.query("SELECT epoch, mark FROM partition WHERE p = ?", p)
+        ((stands_epoch, stands),) = self._world.book.query("SELECT epoch, mark FROM partition WHERE p = $1", p)
         if (stands_epoch, stands) < (epoch, mark):
             self._world.violate(
                 "a mark was published before the commit",
@@ -133,7 +133,7 @@ class Watch:
         if event_id not in self._events:
             for p in range(self._world.config.partitions):
                 rows = self._world.book.query(
-                    f"SELECT {GIFT_COLUMNS} FROM gift WHERE p = ? AND seq > ? ORDER BY seq", p, self._seen.get(p, 0)
+                    f"SELECT {GIFT_COLUMNS} FROM gift WHERE p = $1 AND seq > $2 ORDER BY seq", p, self._seen.get(p, 0)
                 )
                 for row in (GiftInBook(*columns) for columns in rows):
                     self._events[row.event_id(SECRET)] = row

@@ -3,11 +3,9 @@
 import asyncio
 import hashlib
 import random
-import shutil
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -15,23 +13,20 @@ import structlog
 from livegift import clock
 from livegift.config import Config
 from livegift.domain.catalogue import FIRST_GIFTS
-from livegift.store.migrate import prepare_book
-from tests.simulation.book import InnerBook
 from tests.simulation.check_book import check_book
 from tests.simulation.check_engine import ahead_ms, check_engine, unrest
 from tests.simulation.check_people import check_people
 from tests.simulation.check_rooms import check_rooms
 from tests.simulation.client import SimPubSub
 from tests.simulation.director import FLUSHERS, Director
-from tests.simulation.engine import Command, Engine, name_of, slot_of
+from tests.simulation.engine import Command, name_of, slot_of
 from tests.simulation.faults import Strikes, Weather
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.people import EDGES, Network, People, Sender
+from tests.simulation.people import EDGES, Network, People
 from tests.simulation.processes import PROCESS, EdgeProcess, FlusherProcess, Process
+from tests.simulation.stage import BEGINNING_MS, PARTITIONS, ROOMS, SENDERS, Stage
 from tests.simulation.watch import Watch
 
-BEGINNING_MS = 1_800_000_000_000
-"""The world's first moment, milliseconds since 1970."""
 BUSY_S = 16.0
 """Faults come and gifts are made for so long."""
 REST_S = 60.0
@@ -39,15 +34,8 @@ REST_S = 60.0
 GIFTS = 600
 SETTLED_MIN = 500
 """Gifts that must be in the book before the world may rest."""
-PARTITIONS = 2
 ALARMS = {"partition_stopped", "room_refuses", "room_state_dropped"}
 """Log events that no fault of this world excuses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    id: str
-    creator_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,50 +60,20 @@ class Result:
     trace: str
 
 
-class Ended(Exception):
-    """The world ends at its first violation."""
-
-
-@dataclass
-class Template:
-    """A prepared book to copy for each seed."""
-
-    path: Path
-    senders: list[Sender] = field(default_factory=list)
-    rooms: list[Room] = field(default_factory=list)
-
-
-def make_template(folder: Path) -> Template:
-    """Prepare the book that every world begins with: its people, rooms and partitions."""
-    template = Template(folder / "template.sqlite3")
-    prepare_book(template.path, partitions=PARTITIONS, now_ms=BEGINNING_MS, demo=False, timeout_ms=1_000)
-    book = InnerBook(template.path)
-    template.senders = [Sender(f"sender-{n}", f"Sender {n}") for n in range(10)]
-    template.rooms = [Room(f"room-{n}", f"creator-{n // 2}") for n in range(3)]
-    for sender in template.senders:
-        book.query("INSERT INTO person VALUES (?, ?, 'viewer', ?)", sender.id, sender.name, BEGINNING_MS)
-    for creator in sorted({room.creator_id for room in template.rooms}):
-        book.query("INSERT INTO person VALUES (?, ?, 'creator', ?)", creator, creator.title(), BEGINNING_MS)
-    for room in template.rooms:
-        book.query("INSERT INTO room VALUES (?, ?, ?, ?, NULL)", room.id, room.id, room.creator_id, BEGINNING_MS)
-    book.query("PRAGMA wal_checkpoint(TRUNCATE)")
-    book.close()
-    return template
-
-
 class World:
     """Everything there is. Made anew for each seed; ``run`` returns what came of it."""
 
-    def __init__(self, seed: int, engine: Engine, template: Template, *, narrate: bool = False) -> None:
+    def __init__(self, seed: int, stage: Stage, *, narrate: bool = False) -> None:
         self.seed = seed
         self.chance = random.Random(seed)
-        self.engine = engine
+        self.engine = stage.engine
+        self.book = stage.book
         self.loop = VirtualLoop()
         self.weather = Weather(self.chance)
         self.strikes = Strikes()
         self.violations: list[Violation] = []
         self.prices = {gift.id: gift.price_coins for gift in FIRST_GIFTS[:7]}
-        self.rooms = template.rooms
+        self.rooms = ROOMS
         self.losses_s: list[float] = []
         self.copied: set[str] = set()
         self.deaf: set[str] = set()
@@ -129,7 +87,6 @@ class World:
         self.flushers: dict[str, FlusherProcess] = {}
         self.people_tasks: list[asyncio.Task[None]] = []
         self.config = Config(
-            data=template.path.parent / "world",
             redis_url="unix://simulated",
             redis_prefix="lg:",
             partitions=PARTITIONS,
@@ -147,17 +104,10 @@ class World:
         self._last_flusher = ""
         self._last_announcer = ""
         self._failed = asyncio.Event()
-        self.config.data.mkdir(exist_ok=True)
-        shutil.copy(template.path, self._book_path)
-        self.book = InnerBook(self._book_path)
         self.watch = Watch(self)
         self.network = Network(self)
-        self.people = People(self, template.senders)
+        self.people = People(self, SENDERS)
         self.director = Director(self, until_s=BUSY_S)
-
-    @property
-    def _book_path(self) -> Path:
-        return self.config.book_path
 
     # --- time ---
 
@@ -279,6 +229,7 @@ class World:
         logging = structlog.get_config()
         structlog.configure(processors=[self._read_log], cache_logger_on_first_use=False)
         self.engine.begin([self.meta(p) for p in range(PARTITIONS)], lambda: self.now_ms() + self.engine_skew_ms)
+        self.book.begin()
         self.engine.on_publish = self._published
         try:
             self.loop.run_until_complete(self._live())
@@ -363,9 +314,6 @@ class World:
 
     def _result(self) -> Result:
         settled = self._settled()
-        self.book.close()
-        for path in self._book_path.parent.glob("book.sqlite3*"):
-            path.unlink()
         return Result(
             seed=self.seed,
             violations=self.violations,

@@ -74,7 +74,7 @@ async def test_an_engine_that_refuses_to_write_is_unavailable(valkey: str) -> No
 async def test_an_engine_that_restarts_after_every_load_is_unavailable(
     valkey: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restart forgets scripts: the caller must hear of a fault that it may repeat, not of an error of the script."""
+    """A restart forgets scripts: that is a fault, which may be repeated, and no error of the script."""
     trim = Script("livegift.ledger", "trim")
     async with connect(valkey, timeout_ms=2_000) as client:
         load = client.script_load

@@ -186,7 +186,7 @@ class People:
             if imposter is not None and chance.random() < 0.5:
                 world.network.send(gift, imposter, chance.choice(EDGES))
             await self._wait(gift, chance.uniform(0.3, 2.5))
-        if chance.random() < 0.15:
+        if chance.random() < 0.25:
             # A page that has lost its memory asks again.
             await asyncio.sleep(chance.choice((0.1, 1.0, 8.0)) * chance.random())
             world.network.send(gift, gift.body, chance.choice(EDGES))

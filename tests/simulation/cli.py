@@ -53,14 +53,17 @@ def _tell(out: TextIO, done: int, result: Result, report: Report, started_s: flo
 def main(argv: list[str]) -> int:
     """Run seeds and print the report; returns 1 if one found a violation."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=100, metavar="N", help="run seeds 1 to N")
-    parser.add_argument("--from", type=int, default=1, dest="first", metavar="SEED", help="begin at this seed instead")
+    parser.add_argument("--seeds", type=int, default=100, metavar="N", help="how many seeds (default 100)")
+    parser.add_argument(
+        "--from", type=int, default=1, dest="first", metavar="SEED", help="the first of them (default 1)"
+    )
     parser.add_argument("--seed", type=int, help="run this seed only")
     parser.add_argument("--jobs", type=int, default=2, help="worlds at once, each on a core and an engine of its own")
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--narrate", action="store_true", help="print every I/O call (with --seed)")
     parser.add_argument("--stop", action="store_true", help="end at the first seed that finds a violation")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     args = parser.parse_args(argv)
     seeds = [args.seed] if args.seed is not None else list(range(args.first, args.first + args.seeds))
     report, started_s = Report(args.store), time.monotonic()
@@ -68,7 +71,7 @@ def main(argv: list[str]) -> int:
     results = _results(seeds, store=args.store, jobs=args.jobs, narrate=narrate)
     for done, result in enumerate(results, start=1):
         report.add(result)
-        if not args.json:
+        if not args.quiet:
             _tell(sys.stderr, done, result, report, started_s)
         if args.stop and result.violations:
             break

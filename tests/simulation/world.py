@@ -34,6 +34,8 @@ REST_S = 60.0
 GIFTS = 600
 SETTLED_MIN = 500
 """Gifts that must be in the book before the world may rest."""
+MORE_MAX = 30
+"""How often more gifts are made while there are too few."""
 ALARMS = {"partition_stopped", "room_refuses", "room_state_dropped"}
 """Log events that no fault of this world excuses."""
 
@@ -272,7 +274,9 @@ class World:
         self.director.plan()
         self.people.plan(count=GIFTS, from_s=0.3, until_s=BUSY_S)
         await asyncio.sleep(BUSY_S)
-        while (lacking := SETTLED_MIN - self._settled()) > 0:
+        for _ in range(MORE_MAX):
+            if (lacking := SETTLED_MIN - self._settled()) <= 0:
+                break
             self._give_coins()
             self.people.plan(count=lacking + 10, from_s=self.loop.time(), until_s=self.loop.time() + 2.0)
             await asyncio.sleep(3.0)

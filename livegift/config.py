@@ -43,7 +43,7 @@ class Config:
     flush_busy_pause_ms: int = 8
     """The same pause while much is happening (over 16 events in the last commit): larger batches cost less each."""
     flush_events_max: int = 2_000
-    """Most events of one partition in one transaction."""
+    """Most events of one partition in one transaction; fewer while the book is too slow for as many."""
     journal_events_max: int = 200_000
     """Unflushed events of a partition; beyond it sends get `busy`."""
     hot_wallets_max: int = 100_000

@@ -12,13 +12,14 @@ import structlog
 
 from livegift.clock import monotonic_ms, now_ms
 from livegift.engine import Call, Client, Script, faults
-from livegift.errors import Fault
+from livegift.errors import Fault, Unavailable
+from livegift.flusher.batch_size import BatchSize
 from livegift.flusher.inbox import Inbox
-from livegift.ledger.journal import JournalReader
+from livegift.ledger.journal import JournalReader, JournalTail
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.recover import Recovery
 from livegift.rooms.announcer import Announcer
-from livegift.store.events import JournalledMovement, PartitionBatch
+from livegift.store.events import JournalledMovement, PartitionBatch, SettledEvent
 from livegift.store.flush import Disagreement, Moved
 from livegift.store.flusher_book import FlusherBook
 
@@ -46,8 +47,10 @@ class Flusher:
         *,
         partitions: int,
         journal_events_max: int,
+        flush_events_max: int,
         flush_pause_ms: int,
         flush_busy_pause_ms: int,
+        sql_timeout_ms: int,
     ) -> None:
         self._client = client
         self._keys = keys
@@ -58,6 +61,9 @@ class Flusher:
         self._flush_pause_s = flush_pause_ms / 1_000
         self._flush_busy_pause_s = flush_busy_pause_ms / 1_000
         self._last_events = 0
+        self._flush_events_max = flush_events_max
+        self._size = BatchSize(events_max=flush_events_max * partitions, timeout_ms=sql_timeout_ms)
+        self._turn = 0
         self._inbox = inbox
         self._recovery = Recovery(
             client, keys, book, reader, self._drain, partitions=partitions, journal_events_max=journal_events_max
@@ -74,7 +80,12 @@ class Flusher:
         self.passes = 0
         self.events = 0
         self.flushes = 0
+        self.flushes_failed = 0
         self.recoveries = 0
+        self.flush_events_now = self._size.events
+        """Most events that one transaction may carry at present; falls while the book is too slow."""
+        self.flushed_at_ms = 0
+        """Monotonic time of the last commit."""
         self.is_ready = False
 
     def check_soon(self) -> None:
@@ -140,7 +151,7 @@ class Flusher:
 
     async def _drain(self, batch: PartitionBatch) -> None:
         try:
-            await self._book.flush([batch], announced={}, behind=[], now_ms=now_ms())
+            await self._commit([batch], announced={}, behind=[])
         except Moved as moved:
             log.info("drained_by_another", why=str(moved))
 
@@ -152,7 +163,9 @@ class Flusher:
 
     async def step(self) -> bool:
         """Flush, announce and trim what is there; tells whether there was anything."""
-        tails = await self._reader.read(self._active())
+        active = self._active()
+        self._limit_reads(len(active))
+        tails = self._in_turn(await self._reader.read(active))
         for p, tail in tails.items():
             if tail.missing:
                 await self._look_again(p)
@@ -169,6 +182,24 @@ class Flusher:
         self._pass_done = asyncio.Event()
         return bool(batches)
 
+    def _limit_reads(self, partitions: int) -> None:
+        self.flush_events_now = self._size.events
+        self._reader.events_max = max(1, min(self._flush_events_max, self._size.events // max(1, partitions)))
+
+    def _in_turn(self, tails: dict[int, JournalTail]) -> dict[int, JournalTail]:
+        """Return the tails that one transaction may carry: all, unless even an entry of each is too much for it."""
+        if self._size.events >= sum(len(tail.events) for tail in tails.values()):
+            return tails
+        taken: dict[int, JournalTail] = {}
+        events = 0
+        for p in sorted(tails, key=lambda p: (p - self._turn) % self._partitions):
+            if events and tails[p].events and events + len(tails[p].events) > self._size.events:
+                continue
+            taken[p] = tails[p]
+            events += len(tails[p].events)
+        self._turn += 1
+        return taken
+
     async def pass_done(self) -> None:
         """Return at the end of the pass under way: what was committed in an earlier one is announced."""
         await self._pass_done.wait()
@@ -182,7 +213,7 @@ class Flusher:
     async def _flush(self, batches: Sequence[PartitionBatch]) -> bool:
         behind = sorted(self._announcer.behind - self._noted_behind)
         try:
-            settled = await self._book.flush(batches, announced=self._announced, behind=behind, now_ms=now_ms())
+            settled = await self._commit(batches, announced=self._announced, behind=behind)
         except Moved as moved:
             log.info("flushed_by_another", why=str(moved))
             for batch in batches:
@@ -203,6 +234,21 @@ class Flusher:
         await self._trim({batch.partition: (batch.epoch, batch.mark) for batch in batches})
         await self._tell_wallets(batches)
         return True
+
+    async def _commit(
+        self, batches: Sequence[PartitionBatch], *, announced: dict[int, int], behind: list[str]
+    ) -> list[SettledEvent]:
+        started_ms = monotonic_ms()
+        try:
+            settled = await self._book.flush(batches, announced=announced, behind=behind, now_ms=now_ms())
+        except Unavailable:
+            self.flushes_failed += 1
+            self._size.failed(sum(len(batch.events) for batch in batches))
+            self._limit_reads(len(batches))
+            raise
+        self.flushed_at_ms = monotonic_ms()
+        self._size.succeeded(self.flushed_at_ms - started_ms)
+        return settled
 
     async def _trim(self, marks: dict[int, tuple[int, int]]) -> None:
         calls: list[Call] = [

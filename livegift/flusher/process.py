@@ -17,6 +17,7 @@ from livegift.rooms.keys import RoomKeys
 from livegift.store.book import Book, BookFacts
 from livegift.store.flusher_book import FlusherBook
 from livegift.store.open import open_book, open_flusher_book, prepare
+from livegift.telemetry import Counters
 
 REPORT_S = 0.25
 
@@ -51,8 +52,10 @@ class FlusherParts:
             JournalReader(client, keys, events_max=config.flush_events_max),
             partitions=partitions,
             journal_events_max=config.journal_events_max,
+            flush_events_max=config.flush_events_max,
             flush_pause_ms=config.flush_pause_ms,
             flush_busy_pause_ms=config.flush_busy_pause_ms,
+            sql_timeout_ms=config.sql_timeout_ms,
         )
         self.janitor = Janitor(client, keys, partitions=partitions, hot_wallets_max=config.hot_wallets_max)
         self.keeper = Keeper(
@@ -102,25 +105,42 @@ async def flush_until(
 async def _serve(
     parts: FlusherParts, stopping: asyncio.Event, report: Callable[[bool, dict[str, float]], None]
 ) -> None:
+    counters = make_counters()
+
     async def report_on() -> None:
         while True:
-            report(parts.flusher.is_ready, _metrics(parts))
+            _count(parts, counters)
+            report(parts.flusher.is_ready, dict(counters.values))
             await asyncio.sleep(REPORT_S)
 
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(report_on()), tasks.create_task(parts.keeper.run())]
+        beside = [tasks.create_task(work) for work in (report_on(), parts.keeper.run())]
         await parts.flusher.run(stopping)
         for task in beside:
             task.cancel()
 
 
-def _metrics(parts: FlusherParts) -> dict[str, float]:
+def make_counters() -> Counters:
+    """Return what a flusher process reports, declared with its help text."""
+    return Counters(
+        flushed_events_total="Events committed to the book.",
+        flushes_total="Commits.",
+        flushes_failed_total="Commits that the book did not take in time.",
+        flush_events_now="Most events that one transaction may carry at present; falls while the book is too slow.",
+        recoveries_total="Partitions recovered.",
+        partitions_stopped="Partitions whose journal contradicts the book.",
+        rooms_behind="Rooms that lack something the book holds.",
+        wallets_evicted_total="Idle wallets evicted from Valkey.",
+    )
+
+
+def _count(parts: FlusherParts, counters: Counters) -> None:
     flusher = parts.flusher
-    return {
-        "flushed_events_total": flusher.events,
-        "flushes_total": flusher.flushes,
-        "recoveries_total": flusher.recoveries,
-        "partitions_stopped": len(flusher.stopped),
-        "rooms_behind": len(parts.announcer.behind),
-        "wallets_evicted_total": parts.keeper.evicted,
-    }
+    counters.set("flushed_events_total", flusher.events)
+    counters.set("flushes_total", flusher.flushes)
+    counters.set("flushes_failed_total", flusher.flushes_failed)
+    counters.set("flush_events_now", flusher.flush_events_now)
+    counters.set("recoveries_total", flusher.recoveries)
+    counters.set("partitions_stopped", len(flusher.stopped))
+    counters.set("rooms_behind", len(parts.announcer.behind))
+    counters.set("wallets_evicted_total", parts.keeper.evicted)

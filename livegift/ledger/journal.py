@@ -57,39 +57,46 @@ def _event(ts_ms: int, name: bytes, payload: bytes) -> JournalledGift | Journall
 
 
 class JournalReader:
-    """Reads the tails of many partitions in one round trip."""
+    """Reads the tails of many partitions in one round trip.
+
+    ``events_max`` bounds what is read of one partition (an entry is never cut); it may be changed between reads.
+    """
 
     def __init__(self, client: Client, keys: LedgerKeys, *, events_max: int) -> None:
         self._client = client
         self._keys = keys
-        self._events_max = events_max
-        self._entries_max = min(events_max, ENTRIES_MAX)
+        self.events_max = events_max
 
     async def read(self, marks: dict[int, tuple[int, int]]) -> dict[int, JournalTail]:
         """Return what stands behind each partition's (epoch, mark)."""
+        events_max = self.events_max
+        entries_max = min(events_max, ENTRIES_MAX)
         async with faults(), self._client.pipeline(transaction=False) as pipe:
             pipe.time()
             for p, (epoch, mark) in marks.items():
                 pipe.hmget(self._keys.meta(p), ["clock_offset_ms", "state"])
-                pipe.xrange(self._keys.journal(p), min=f"{epoch}-{mark}", count=self._entries_max + 1)
+                pipe.xrange(self._keys.journal(p), min=f"{epoch}-{mark}", count=entries_max + 1)
             (seconds, micros), *rest = await pipe.execute()
         now_ms = seconds * 1_000 + micros // 1_000
         return {
-            p: self._tail(rest[2 * i], rest[2 * i + 1], epoch=epoch, mark=mark, now_ms=now_ms)
+            p: self._tail(rest[2 * i], rest[2 * i + 1], epoch=epoch, mark=mark, now_ms=now_ms, events_max=events_max)
             for i, (p, (epoch, mark)) in enumerate(marks.items())
         }
 
-    def _tail(self, meta: list[bytes | None], entries: list[Any], *, epoch: int, mark: int, now_ms: int) -> JournalTail:
+    @staticmethod
+    def _tail(
+        meta: list[bytes | None], entries: list[Any], *, epoch: int, mark: int, now_ms: int, events_max: int
+    ) -> JournalTail:
         read_ms = now_ms + int(meta[0] or 0)
         state = (meta[1] or b"missing").decode()
         if not entries or entry_epoch_seq(entries[0][0]) != (epoch, mark):
             return JournalTail([], whole=False, read_ms=read_ms, missing=True, state=state)
         events: list[JournalledGift | JournalledMovement] = []
-        whole = len(entries) <= self._entries_max
+        whole = len(entries) <= min(events_max, ENTRIES_MAX)
         for entry_id, fields in entries[1:]:
             if entry_epoch_seq(entry_id)[0] != epoch:
                 return JournalTail([], whole=False, read_ms=read_ms, missing=True, state=state)
-            if len(events) >= self._events_max:
+            if len(events) >= events_max:
                 whole = False  # a mark is always the end of an entry, so a batch ends between two
                 break
             events += parse_fields(fields)

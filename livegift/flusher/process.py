@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from livegift.config import Config
 from livegift.engine import Client, connect
+from livegift.flusher.backlog import HELPS, Backlog
 from livegift.flusher.flusher import Flusher
 from livegift.flusher.inbox import Inbox
 from livegift.flusher.janitor import Janitor
@@ -56,6 +57,9 @@ class FlusherParts:
             flush_pause_ms=config.flush_pause_ms,
             flush_busy_pause_ms=config.flush_busy_pause_ms,
             sql_timeout_ms=config.sql_timeout_ms,
+        )
+        self.backlog = Backlog(
+            client, keys, self.flusher, partitions=partitions, batch_gifts_max=config.batch_gifts_max
         )
         self.janitor = Janitor(client, keys, partitions=partitions, hot_wallets_max=config.hot_wallets_max)
         self.keeper = Keeper(
@@ -114,7 +118,7 @@ async def _serve(
             await asyncio.sleep(REPORT_S)
 
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(work) for work in (report_on(), parts.keeper.run())]
+        beside = [tasks.create_task(work) for work in (report_on(), parts.keeper.run(), parts.backlog.run())]
         await parts.flusher.run(stopping)
         for task in beside:
             task.cancel()
@@ -131,6 +135,7 @@ def make_counters() -> Counters:
         partitions_stopped="Partitions whose journal contradicts the book.",
         rooms_behind="Rooms that lack something the book holds.",
         wallets_evicted_total="Idle wallets evicted from Valkey.",
+        **HELPS,
     )
 
 
@@ -144,3 +149,5 @@ def _count(parts: FlusherParts, counters: Counters) -> None:
     counters.set("partitions_stopped", len(flusher.stopped))
     counters.set("rooms_behind", len(parts.announcer.behind))
     counters.set("wallets_evicted_total", parts.keeper.evicted)
+    for name, value in parts.backlog.figures.items():
+        counters.set(name, value)

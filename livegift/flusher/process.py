@@ -32,7 +32,8 @@ class FlusherParts:
         self.facts = facts
         incarnation, partitions = facts.incarnation, facts.partitions
         keys = LedgerKeys(config.redis_prefix, incarnation)
-        self._client, self._book, self._people = client, book, people
+        self.book = book
+        self._client, self._people = client, people
         self.announcer = Announcer(
             client,
             RoomKeys(config.redis_prefix, incarnation),
@@ -77,7 +78,7 @@ class FlusherParts:
     async def close(self) -> None:
         """Close the connections to engine and book."""
         await self._client.aclose()
-        await self._book.close()
+        await self.book.close()
         await self._people.close()
 
 

@@ -1,1 +1,1 @@
-"""Figures, each from a command of its own: ``python -m tests.bench batcher|cpu|idle``. No test asserts them."""
+"""Figures, each from a command of its own: ``python -m tests.bench --help``. No test asserts them."""

@@ -1,49 +1,82 @@
-"""``python -m tests.bench batcher|cpu|idle [--json]``."""
+"""``python -m tests.bench batcher|cpu|idle|settle|away|audit``; each prints one JSON object."""
 
 import argparse
 import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from tests.bench import batcher, cpu, idle
+from tests.bench import audit, away, batcher, cpu, idle, settle
+from tests.bench.deployment import opened_book
+
+Measuring = Coroutine[Any, Any, dict[str, Any]]
+STORES = ("sqlite", "postgres")
 
 
 def main() -> int:
     """Measure and print."""
+    args = _parser().parse_args()
+    work: dict[str, Callable[[Path, Any], Measuring]] = {
+        "batcher": lambda place, _: batcher.run(place, gifts=args.gifts, in_flight=args.in_flight),
+        "cpu": lambda place, _: cpu.run(
+            place, rate=args.rate, senders=args.senders, rooms=args.rooms, seconds=args.seconds
+        ),
+        "idle": lambda place, _: idle.run(place, connections=args.connections, subscribe=args.subscribe),
+        "settle": lambda place, book: settle.run(
+            place, book, rate=args.rate, seconds=args.seconds, senders=args.senders, room_count=args.rooms
+        ),
+        "away": lambda place, book: away.run(place, book, gifts=args.gifts, partitions=args.partitions),
+        "audit": lambda place, book: audit.run(place, book, gifts=args.gifts, senders=args.senders),
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="livegift-bench-") as folder,
+        opened_book(args.store) if "store" in args else nullcontext() as book,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        print(json.dumps(runner.run(work[args.what](Path(folder), book))))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     what = parser.add_subparsers(dest="what", required=True)
-    one = what.add_parser("batcher", help=batcher.__doc__)
+
+    def add(name: str, module: Any, *, with_store: bool = False) -> argparse.ArgumentParser:
+        one = what.add_parser(name, help=module.__doc__)
+        one.add_argument("--json", action="store_true", help="as always")
+        if with_store:
+            one.add_argument("--store", choices=STORES, default="sqlite")
+        return one
+
+    one = add("batcher", batcher)
     one.add_argument("--gifts", type=int, default=200_000)
     one.add_argument("--in-flight", type=int, default=1_024)
-    two = what.add_parser("cpu", help=cpu.__doc__)
-    two.add_argument("--rate", type=float, default=3_000)
-    two.add_argument("--senders", type=int, default=400)
-    two.add_argument("--rooms", type=int, default=4)
-    two.add_argument("--seconds", type=float, default=10)
-    three = what.add_parser("idle", help=idle.__doc__)
-    three.add_argument("--connections", type=int, default=5_000)
-    three.add_argument("--subscribe", action="store_true")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="livegift-bench-") as folder:
-        place = Path(folder)
-        work: dict[str, Coroutine[Any, Any, dict[str, Any]]] = {}
-        if args.what == "batcher":
-            work[args.what] = batcher.run(place, gifts=args.gifts, in_flight=args.in_flight)
-        elif args.what == "cpu":
-            work[args.what] = cpu.run(
-                place, rate=args.rate, senders=args.senders, rooms=args.rooms, seconds=args.seconds
-            )
-        else:
-            work[args.what] = idle.run(place, connections=args.connections, subscribe=args.subscribe)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            print(json.dumps(runner.run(work[args.what])))
-    return 0
+    one = add("cpu", cpu)
+    one.add_argument("--rate", type=float, default=3_000)
+    one.add_argument("--senders", type=int, default=400)
+    one.add_argument("--rooms", type=int, default=4)
+    one.add_argument("--seconds", type=float, default=10)
+    one = add("idle", idle)
+    one.add_argument("--connections", type=int, default=5_000)
+    one.add_argument("--subscribe", action="store_true")
+    one = add("settle", settle, with_store=True)
+    one.add_argument("--rate", type=float, default=200)
+    one.add_argument("--senders", type=int, default=400)
+    one.add_argument("--rooms", type=int, default=4)
+    one.add_argument("--seconds", type=float, default=20)
+    one = add("away", away, with_store=True)
+    one.add_argument("--gifts", type=int, default=220_000, help="sends; what is beyond the bound is answered busy")
+    one.add_argument("--partitions", type=int, default=1)
+    one = add("audit", audit, with_store=True)
+    one.add_argument("--gifts", type=int, default=1_000_000)
+    one.add_argument("--senders", type=int, default=2_000)
+    return parser
 
 
 if __name__ == "__main__":

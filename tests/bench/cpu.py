@@ -14,8 +14,7 @@ from typing import Any
 
 import livegift_client
 
-from tests.bench.processes import cpu_s
-from tests.fault.kills import serving, status
+from tests.bench.processes import cpu_s, serving
 
 ROLES = ("edge", "flusher", "valkey")
 TICK_S = 0.01
@@ -39,10 +38,11 @@ async def people(url: str, count: int) -> AsyncIterator[list[livegift_client.Cli
 async def run(folder: Path, *, rate: float, senders: int, rooms: int, seconds: float) -> dict[str, Any]:
     """Serve with one edge and let ``senders`` people gift ``rate`` times a second into ``rooms`` rooms."""
     data = folder / "data"
-    async with serving(data, workers=1) as url:
+    async with serving(data) as server:
+        url = server.url
         creator = await livegift_client.demo_login(url, "Creator", "creator")
         made = [await livegift_client.create_room(url, creator.token, f"room {n}") for n in range(rooms)]
-        pids = {p["role"]: p["pid"] for p in (await status(data))["processes"]}
+        pids = {p["role"]: p["pid"] for p in (await server.status())["processes"]}
         async with people(url, senders) as clients:
             receipts: list[livegift_client.Receipt] = []
             before = await _gift(clients, made, receipts, rate=rate, seconds=2, pids=pids)

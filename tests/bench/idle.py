@@ -8,8 +8,7 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 
 from livegift.edge.auth import load_secret, mint
-from tests.bench.processes import rss_kb
-from tests.fault.kills import serving, status
+from tests.bench.processes import rss_kb, serving
 
 UPGRADE = (
     b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -26,9 +25,10 @@ def _command(**fields: object) -> bytes:
 async def run(folder: Path, *, connections: int, subscribe: bool) -> dict[str, Any]:
     """Open so many connections to one edge and weigh it before and after."""
     data = folder / "data"
-    async with serving(data, workers=1) as url:
+    async with serving(data) as server:
+        url = server.url
         host, port = url.removeprefix("http://").split(":")
-        (edge,) = (p["pid"] for p in (await status(data))["processes"] if p["role"] == "edge")
+        (edge,) = (p["pid"] for p in (await server.status())["processes"] if p["role"] == "edge")
         secret = load_secret(data / "secret.key")
         gate = asyncio.Semaphore(AT_ONCE)
         writers: list[asyncio.StreamWriter] = []

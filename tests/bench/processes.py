@@ -1,7 +1,11 @@
-"""CPU and memory of processes, read from /proc."""
+"""A server to measure, and CPU and memory of processes, read from /proc."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from tests.fault.server import Server
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -18,3 +22,14 @@ def rss_kb(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     raise ProcessLookupError(pid)
+
+
+@asynccontextmanager
+async def serving(data: Path) -> AsyncIterator[Server]:
+    """Serve with one edge on free ports while the block lasts."""
+    server = Server(data, {}, workers=1)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()

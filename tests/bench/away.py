@@ -5,6 +5,7 @@ whether every accepted gift was settled and none of the others charged.
 """
 
 import asyncio
+import json
 import os
 import time
 from collections import Counter
@@ -50,12 +51,14 @@ async def run(folder: Path, book: Book, *, gifts: int, partitions: int) -> dict[
         drained = await _drain(world, heard, SENDERS + answers["accepted"])
         balances = [await world.edge.gifting.balance(user.id) for user in users]
         report = await audit(world.config, SECRET, live=True)
+        alarms = _alarms(world)
     paid = SENDERS * COINS - sum(balances)
     return {
         "store": book.setting.partition(":")[0],
         "journal_events_max": world.config.journal_events_max,
         "partitions": partitions,
         "answers": dict(answers),
+        "alarms": alarms,
         "filled_per_s": round(answers["accepted"] / filled_s),
         "waiting": waiting,
         "backlog_mb_in_valkey": round(bytes_used / 1e6, 1),
@@ -110,6 +113,12 @@ async def _drain(world: World, heard: Heard, count: int) -> dict[str, Any]:
         "drained_events_per_s": round(waited / (seconds - first)),
         "all_told_after_s": round(time.monotonic() - started, 1),
     }
+
+
+def _alarms(world: World) -> list[str]:
+    """Return what the flusher has logged of its journals, in order."""
+    lines = [json.loads(line) for line in (world.config.data / "flusher.log").read_text().splitlines()]
+    return [f"{line['level']} {line['event']}" for line in lines if line["event"].startswith("journal_")]
 
 
 async def _waiting(world: World) -> int:

@@ -106,7 +106,7 @@ async def serve_until(
                 wheel=Wheel(monotonic_ms()),
                 admission=Admission(burst=config.send_burst, rate_per_s=config.send_rate_per_s),
                 tasks=tasks,
-                counters=_counters(),
+                counters=make_counters(),
             )
             gifting.on_wallet(lambda user, balance, reason: _push_wallet(context, user, balance, reason))
             beside = [tasks.create_task(part.run()) for part in (ledger, gifting, news, hub, context.wheel)]
@@ -201,7 +201,8 @@ async def _drain(context: EdgeContext) -> None:
     await asyncio.sleep(0.05)  # the close frames leave; those who answer are gone by themselves
 
 
-def _counters() -> Counters:
+def make_counters() -> Counters:
+    """Return what an edge process reports, declared with its help text."""
     return Counters(
         commands_total="Commands read from WebSocket clients.",
         accepted_total="Sends answered with accepted.",

@@ -109,12 +109,13 @@ class AdminServer(uvicorn.Server):
         yield
 
 
-_HELPS = {
+HELPS = {
     "process_ready": "1 if the process said within the last 5 s that it is ready",
     "process_restarts_total": "Starts of the process after its first",
     "process_cpu_seconds_total": "CPU time of the process, user and system",
     "process_resident_bytes": "Resident memory of the process",
 }
+"""What the supervisor and the kernel tell of every process."""
 
 
 def _with_usage(state: ProcessState) -> ProcessReport:
@@ -123,7 +124,7 @@ def _with_usage(state: ProcessState) -> ProcessReport:
     if state.pid is not None:
         known |= _usage(state.pid)
     report = state.report
-    return ProcessReport(state.role, state.index, {**report.metrics, **known}, {**report.helps, **_HELPS})
+    return ProcessReport(state.role, state.index, {**report.metrics, **known}, {**report.helps, **HELPS})
 
 
 def _usage(pid: int) -> dict[str, float]:

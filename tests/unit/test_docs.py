@@ -4,7 +4,12 @@ import dataclasses
 import re
 from pathlib import Path
 
+from livegift import telemetry
 from livegift.config import Config
+from livegift.edge.process import make_counters as edge_counters
+from livegift.flusher.backlog import LEVELS
+from livegift.flusher.process import make_counters as flusher_counters
+from livegift.supervisor.admin import HELPS
 from livegift.wire.asyncapi import COMMANDS, PUSHES
 from livegift.wire.codes import CLOSE, REFUSALS, TEMPORARY
 from livegift.wire.messages import AnyEvent
@@ -35,6 +40,17 @@ def test_the_configuration_page_names_every_setting_with_its_default() -> None:
         for field in dataclasses.fields(Config)
     }
     assert documented == settings
+
+
+def test_the_operating_page_names_every_metric_with_its_meaning_and_every_alarm() -> None:
+    page = (ROOT / "docs/operating.md").read_text()
+    for role, names in (("flusher", flusher_counters().values), ("edge", edge_counters().values)):
+        for name in names:
+            assert f"| `livegift_{name}` | {role} | {telemetry.DECLARED[name].rstrip('.')} |" in page
+    for name, text in HELPS.items():
+        assert f"| `livegift_{name}` | all | {text} |" in page
+    for level in LEVELS:
+        assert f"| `{level.name}` | {'error' if level.is_error else 'warning'} |" in page
 
 
 def test_the_docs_link_to_nothing_that_is_missing() -> None:

@@ -104,7 +104,7 @@ async def test_a_receipt_survives_close_price_change_and_eviction(world: World) 
         await world.edge.book.replace_catalogue(dearer)
         await world.edge.book.close_room(room.id, now_ms())
         await world.edge.gifting.rooms_have_news()
-        world.edge.directory._catalogue = None
+        world.edge.directory._catalogue._until_ms = 0  # the new prices are read with the next gift
         assert await world.edge.gifting.send_gift(one, heard) == same
 
         world.parts.janitor._hot_wallets_max = 0  # everything settled goes

@@ -104,7 +104,9 @@ class Recovery:
         owner, flat = rest[0].decode(), rest[1]
         meta = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
         await self._check(row, meta)
-        row = await self._drain(row, meta)
+        closed_at, row = row.epoch, await self._drain(row, meta)
+        if row.epoch != closed_at:
+            return None  # another has begun an epoch meanwhile, and may have opened it: ours would take it away
         begun = await self._book.begin_epoch(row, epoch=max(row.epoch + 1, now_ms() // 1_000))
         if begun is None or not await self._open(begun, owner):
             return None
@@ -129,7 +131,7 @@ class Recovery:
         raise BookOlder(row.partition, row, found)
 
     async def _check(self, row: PartitionRow, meta: dict[str, str]) -> None:
-        if not meta:
+        if "epoch" not in meta:
             return
         p = row.partition
         if meta.get("layout") != LAYOUT:
@@ -144,7 +146,7 @@ class Recovery:
     async def _drain(self, row: PartitionRow, meta: dict[str, str]) -> PartitionRow:
         p = row.partition
         while True:
-            if meta and int(meta["epoch"]) < row.epoch:
+            if int(meta.get("epoch", row.epoch)) < row.epoch:
                 return row
             tail = (await self._reader.read({p: (row.epoch, row.mark)}))[p]
             if tail.missing:

@@ -10,6 +10,7 @@ import pytest
 
 from livegift.clock import now_ms
 from livegift.domain.refusal import Refusal
+from livegift.engine import Script
 from livegift.errors import Busy, CannotRun
 from livegift.flusher.audit import audit
 from livegift.gifting import Receipt
@@ -224,3 +225,19 @@ async def test_an_engine_that_loses_all_while_it_is_looked_at_is_recovered(world
 
     reader.holds = holds_no_more  # type: ignore[method-assign]
     assert await recovery.recover(0) is True
+
+
+async def test_an_epoch_that_another_recovery_gave_up_is_not_opened_late(world: World) -> None:
+    """Gifts accepted under it would be thrown away by the recovery that has closed the partition since."""
+    async with world.flushing():
+        pass
+    recovery, book = world.parts.flusher._recovery, world.parts.flusher._book
+    row = await book.partition(0)
+    begun = await book.begin_epoch(row, epoch=row.epoch + 1)
+    assert begun is not None
+    owner = (await world.client.info("replication"))["master_replid"]
+    close = Script("livegift.ledger", "close")
+    assert (await close.run(world.client, [world.keys.meta(0)], [begun.epoch, "0"]))[0] == b"closed"
+    assert await recovery._open(begun, owner) is False
+    assert await recovery.recover(0) is True
+    assert (await book.partition(0)).epoch > begun.epoch

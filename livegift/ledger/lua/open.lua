@@ -4,15 +4,16 @@
 -- KEYS  1 meta, 2 journal
 -- ARGV  1 layout, 2 P, 3 epoch, 4 generation, 5 seq, 6 inbox mark, 7 clock, 8 journal limit,
 --       9 owner as close saw it, 10 the chain's head (hex)
--- Reply {'opened'} {'older', epoch found} (a newer epoch stands there) {'fenced', 'owner'} (changed since close)
+-- Reply {'opened'} {'older', epoch found} (a newer epoch stands there, or ours was given up) {'fenced', 'owner'} (changed since close)
 --
 -- XADD is the first write; a journal that is ahead of this epoch makes it fail with nothing done. The opening
 -- entry has the id <epoch>-<seq>: it is the entry that the book's mark names.
 
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 if replid ~= ARGV[9] then return { 'fenced', 'owner' } end
-local meta = redis.call('HMGET', KEYS[1], 'epoch', 'clock', 'clock_offset_ms')
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'clock', 'clock_offset_ms', 'given_up')
 if meta[1] and tonumber(meta[1]) >= tonumber(ARGV[3]) then return { 'older', meta[1] } end
+if meta[4] and tonumber(meta[4]) >= tonumber(ARGV[3]) then return { 'older', meta[4] } end
 local clock = math.max(tonumber(ARGV[7]), tonumber(meta[2] or '0'))
 
 local id = ARGV[3] .. '-' .. ARGV[5]

@@ -4,7 +4,8 @@
 -- KEYS  1 meta, 2 journal
 -- ARGV  1 layout, 2 P, 3 epoch, 4 generation, 5 seq, 6 inbox mark, 7 clock, 8 journal limit,
 --       9 owner as close saw it, 10 the chain's head (hex)
--- Reply {'opened'} {'older', epoch found} (a newer epoch stands there, or ours was given up) {'fenced', 'owner'} (changed since close)
+-- Reply {'opened'} {'fenced', 'owner'} (changed since close)
+--       {'older', epoch found} (a newer epoch stands there, or ours was given up)
 --
 -- XADD is the first write; a journal that is ahead of this epoch makes it fail with nothing done. The opening
 -- entry has the id <epoch>-<seq>: it is the entry that the book's mark names.

@@ -7,13 +7,11 @@ each kind, which names the fault that brought a drift about, and at the end.
 """
 
 import asyncio
-import json
 import os
 import random
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 from livegift_client import Api
 
 from loadtests.audit import audit
+from tests.fault.bots import gifting_bots
 from tests.fault.disk import Disk
 from tests.fault.faults import KILLS, OTHERS, Fault, schedule
 from tests.fault.field import Field
@@ -30,9 +29,8 @@ from tests.fault.server import Server
 from tests.fault.server_log import unexpected
 from tests.fault.stores import running_store
 
-SENDER_RATE_MAX = 5
-"""Gifts a second of one of the bots' senders: half of what the server allows, so that nobody is limited by it."""
-BOTS_END_S = 120.0
+LATE_S_MAX = 180.0
+"""How long after the time asked for bots may still gift; half of it is for kinds of fault that have not been."""
 CALM_S = 1.1
 """Between a recovery and the next fault: a client whose connection lived for less than 1 s backs off for longer."""
 LONG_S = 300.0
@@ -65,7 +63,8 @@ class Options:
     @property
     def names(self) -> list[str]:
         """The faults of this run."""
-        faults = [fault for fault in (*KILLS, *OTHERS) if fault.store in (None, self.store)]
+        every = OTHERS if self.kills == 0 else (*KILLS, *OTHERS)
+        faults = [fault for fault in every if fault.store in (None, self.store)]
         return list(self.only) or [fault.name for fault in faults if self.is_long or not fault.is_long]
 
 
@@ -79,11 +78,15 @@ class Run:
     struck: list[Struck] = field(default_factory=list)
 
     async def strike_until(self, until_s: float) -> None:
-        """Let faults follow each other until then."""
+        """Let faults follow each other until then, and on until each kind has been, unless that takes far too long."""
+        lacking = set(self.options.names)
         for fault in schedule(self.field.chance, self.options.names, kills_between=self.options.kills):
-            if time.monotonic() >= until_s:
+            now_s = time.monotonic()
+            if (now_s >= until_s and not lacking) or now_s >= until_s + LATE_S_MAX / 2:
                 break
             await self.strike(fault)
+            lacking.discard(fault.name)
+        self.judge.failures += [f"there was no time for {name}" for name in sorted(lacking)]
 
     async def strike(self, fault: Fault) -> None:
         """One fault, its recovery, and for the first of its kind an audit."""
@@ -102,7 +105,8 @@ class Run:
             f"{fault.name}: seen again by all after {recovery_ms:.0f} ms, longest stall {stall_ms:.0f} ms"
             + (f", drift {one.drift}" if is_first else "")
         )
-        await asyncio.sleep(CALM_S)
+        if not is_first:  # an audit takes as long
+            await asyncio.sleep(CALM_S)
 
 
 async def run(folder: Path, options: Options) -> dict[str, Any]:
@@ -119,7 +123,12 @@ async def run(folder: Path, options: Options) -> dict[str, Any]:
 
 async def _run(field: Field, options: Options) -> dict[str, Any]:
     server = field.server
-    async with judging(server, field.chance) as judge, _bots(server, options) as bots, asyncio.TaskGroup() as tasks:
+    seconds_max = options.seconds + LATE_S_MAX
+    async with (
+        judging(server, field.chance) as judge,
+        gifting_bots(server.url, server.data, rate=options.rate, seconds_max=seconds_max, seed=options.seed) as bots,
+        asyncio.TaskGroup() as tasks,
+    ):
         field.room, field.watched_edge = judge.room, judge.watched_edge
         ongoing = Run(options, field, judge)
         tasks.create_task(judge.gift())
@@ -128,10 +137,9 @@ async def _run(field: Field, options: Options) -> dict[str, Any]:
         await judge.settle()
         async with Api(server.url, proxy=False) as api:
             await judge.check_wallets(api)
-        async with asyncio.timeout(BOTS_END_S):
-            said, _ = await bots.communicate()
+        exit_code = await bots.finish()
     judge.failures += unexpected(server.log_path)
-    return report(ongoing.struck, judge, field, json.loads(said), bots.returncode or 0)
+    return report(ongoing.struck, judge, field, bots.report, exit_code)
 
 
 @contextmanager
@@ -144,20 +152,3 @@ def _environment(env: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-@asynccontextmanager
-async def _bots(server: Server, options: Options) -> AsyncIterator[asyncio.subprocess.Process]:
-    senders = max(12, round(options.rate / SENDER_RATE_MAX))
-    bots = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "loadtests", "steady", "--url", server.url, "--data", str(server.data), "--json"),
-        *("--rooms", "2", "--viewers", str(senders * 2), "--senders", str(senders), "--seed", str(options.seed)),
-        *("--rate", str(options.rate), "--seconds", str(options.seconds)),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield bots
-    finally:
-        if bots.returncode is None:
-            bots.kill()
-            await bots.wait()

@@ -5,7 +5,8 @@ from pathlib import Path
 from tests.fault.faults import KILLS, OTHERS
 from tests.fault.run import Options, run
 
-SECONDS = 92.0
+SECONDS = 85.0
+"""With its beginning and end about 110 s; on a busy machine it goes on until every kind has been."""
 
 
 async def test_no_gift_is_lost_or_doubled_whatever_fails(tmp_path: Path) -> None:

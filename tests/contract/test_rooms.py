@@ -12,7 +12,7 @@ from tests.world import Heard, World, send, until
 
 @pytest.fixture
 async def world(valkey: str, tmp_path: Path, store: str) -> AsyncIterator[World]:
-    world = await World.made(valkey, tmp_path, store=store, combo_window_ms=1_000)
+    world = await World.made(valkey, tmp_path, store=store, combo_window_ms=2_000)
     async with world.edge.running():
         yield world
     await world.close()

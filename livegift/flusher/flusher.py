@@ -69,6 +69,7 @@ class Flusher:
             client, keys, book, reader, self._drain, partitions=partitions, journal_events_max=journal_events_max
         )
         self._marks: dict[int, tuple[int, int]] = {}
+        self._trimmed: dict[int, tuple[int, int]] = {}
         self._announced: dict[int, int] = {}
         self._noted_behind: set[str] = set()
         self._check_at_ms = 0
@@ -176,6 +177,7 @@ class Flusher:
         ]
         if batches and not await self._flush(batches):
             return True
+        await self._trim_behind()
         self.caught_up_ms |= {p: tail.read_ms for p, tail in tails.items() if tail.whole}
         self.passes += 1
         self._pass_done.set()
@@ -258,6 +260,13 @@ class Flusher:
         for reply in await _trim.run_many(self._client, calls):
             if isinstance(reply, Exception):
                 raise reply
+        self._trimmed |= marks
+
+    async def _trim_behind(self) -> None:
+        """Trim what the book has and no trim of ours has told: one was lost, or another flusher died before its own."""
+        behind = {p: mark for p, mark in self._active().items() if self._trimmed.get(p) != mark}
+        if behind:
+            await self._trim(behind)
 
     async def _tell_wallets(self, batches: Sequence[PartitionBatch]) -> None:
         moves = [event for batch in batches for event in batch.events if isinstance(event, JournalledMovement)]

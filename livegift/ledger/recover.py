@@ -155,8 +155,11 @@ class Recovery:
                     await self._refuse(row, last)
                 return row
             if tail.events:
-                await self._drain_batch(PartitionBatch(p, row.epoch, row.mark, tail.events))
+                batch = PartitionBatch(p, row.epoch, row.mark, tail.events)
+                await self._drain_batch(batch)
                 row = await self._book.partition(p)
+                if row.mark < batch.mark:
+                    continue  # another flusher has taken a part of it: the rest is still to be drained
             if tail.whole:
                 return row
 

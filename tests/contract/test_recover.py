@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from livegift.clock import now_ms
+from livegift.domain.identity import partition_of
 from livegift.domain.refusal import Refusal
 from livegift.engine import Script
-from livegift.errors import Busy, CannotRun
+from livegift.errors import Busy, CannotRun, Unavailable
 from livegift.flusher.audit import audit
 from livegift.gifting import Receipt
+from livegift.store.events import PartitionBatch
 from livegift.store.flusher_book import PartitionRow
 from tests.world import SECRET, Heard, World, send, until
 
@@ -241,3 +243,46 @@ async def test_an_epoch_that_another_recovery_gave_up_is_not_opened_late(world: 
     assert await recovery._open(begun, owner) is False
     assert await recovery.recover(0) is True
     assert (await book.partition(0)).epoch > begun.epoch
+
+
+async def test_what_another_flusher_has_drained_in_part_is_drained_to_its_end(world: World) -> None:
+    """Of two recoveries one commits the tail's beginning; the other must not take that for all of it."""
+    async with world.edge.running():
+        async with world.flushing():
+            ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        for _ in range(3):
+            await world.edge.gifting.send_gift(send(ann, room), heard)
+        p = partition_of(ann.id, world.config.partitions)
+        await world.client.hset(world.keys.meta(p), "owner", "0" * 40)
+        recovery, book = world.parts.flusher._recovery, world.parts.flusher._book
+        drain = recovery._drain_batch
+
+        async def another_was_here(batch: PartitionBatch) -> None:
+            recovery._drain_batch = drain
+            await drain(PartitionBatch(batch.partition, batch.epoch, batch.after, batch.events[:1]))
+            await drain(batch)  # comes too late for the whole of it
+
+        recovery._drain_batch = another_was_here
+        seq = (await book.partition(p)).mark + 3
+        assert await recovery.recover(p) is True
+        assert (await book.partition(p)).mark == seq
+
+
+async def test_a_mark_whose_trim_was_lost_is_told_with_the_next_pass(world: World) -> None:
+    """Nobody sends another gift: senders must still hear that theirs are settled."""
+    async with world.edge.running():
+        async with world.flushing():
+            ann, room, heard = await world.person("Ann", 50), await world.room(), Heard()
+        await world.parts.flusher.recover_where_needed()
+        await world.edge.gifting.send_gift(send(ann, room), heard)
+        trim = world.parts.flusher._trim
+
+        async def lost(marks: dict[int, tuple[int, int]]) -> None:
+            world.parts.flusher._trim = trim  # type: ignore[method-assign]
+            raise Unavailable("the engine does not answer")
+
+        world.parts.flusher._trim = lost  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            await world.parts.flusher.step()
+        assert await world.parts.flusher.step() is False
+        await heard.wait_settled(1)

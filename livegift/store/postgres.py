@@ -134,6 +134,8 @@ class PostgresDatabase:
                     await self._pool.release(connection)
         except _REFUSED as error:
             raise CannotRun(f"PostgreSQL at {self.name} refuses: {error}") from error
+        except asyncpg.UndefinedTableError as error:
+            raise CannotRun(f"PostgreSQL at {self.name} holds no livegift book: {error}.") from error
         except TimeoutError as error:
             raise Unavailable(f"the book did not answer within {self._timeout_ms} ms") from error
         except _GONE as error:

@@ -12,7 +12,7 @@ from livegift.flusher.older import look_or_accept
 from livegift.ledger.data_lock import DataLock
 from livegift.ledger.embedded import EmbeddedServer
 from livegift.store.dump import dump, load
-from livegift.store.open import open_database, prepare
+from livegift.store.open import open_book, open_database, prepare
 
 CARE_MS = 24 * 3_600_000
 """Time limit of a whole backup or restore."""
@@ -20,14 +20,26 @@ CARE_MS = 24 * 3_600_000
 
 async def backup(config: Config, path: Path) -> dict[str, Any]:
     """Write the book to a new file; gifts go on meanwhile. Raises ``CannotRun``, ``Unavailable``."""
-    if config.store == "sqlite" and not config.book_path.exists():
-        raise CannotRun(f"There is no book in {config.data}; name its directory with --data.")
-    await prepare(config)  # a book of an older livegift is brought up to date first
+    await _insist_on_book(config)
     database = open_database(config, timeout_ms=CARE_MS)
     try:
         return await dump(database, path, secret=load_secret(config.secret_path), now_ms=now_ms())
     finally:
         await database.close()
+
+
+async def _insist_on_book(config: Config) -> None:
+    """Raise ``CannotRun`` unless there is a book with its secret: nothing here may begin a new one by a typo."""
+    if config.store == "sqlite" and not config.book_path.exists():
+        raise CannotRun(f"There is no book in {config.data}; name its directory with --data.")
+    if not config.secret_path.exists():
+        raise CannotRun(f"There is no {config.secret_path}; name the directory of the book's server with --data.")
+    book = open_book(config)
+    try:
+        await book.facts()
+    finally:
+        await book.close()
+    await prepare(config)  # a book of an older livegift is brought up to date first
 
 
 async def restore(config: Config, path: Path) -> dict[str, Any]:
@@ -60,8 +72,8 @@ def _remove_book(path: Path) -> None:
 
 async def recover(config: Config, *, accept_older_book: bool) -> dict[str, Any]:
     """Say whether the engine knows more than the book, and give that up if told to; no server may be running."""
+    await _insist_on_book(config)
     with DataLock(config.data) as lock:
-        await prepare(config)
         if config.redis_url is not None:
             return await look_or_accept(config, accept=accept_older_book, now_ms=now_ms())
         valkey = EmbeddedServer(config.data, appendfsync=config.appendfsync, lock=lock)

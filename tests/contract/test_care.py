@@ -5,7 +5,25 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from tests.postgres import PostgresServer
 from tests.processes import Serving, run_cli
+
+
+@pytest.mark.parametrize("command", [["backup", "file"], ["recover"], ["recover", "--accept-older-book"]])
+def test_a_typo_begins_no_new_book(command: list[str], data: Path, tmp_path: Path, postgres: PostgresServer) -> None:
+    nowhere = run_cli(*command, "--data", str(data), cwd=tmp_path)
+    assert (nowhere.returncode, "There is no book in" in nowhere.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+    empty = ["--store", postgres.create(), "--data", str(data)]
+    secretless = run_cli(*command, *empty, cwd=tmp_path)
+    assert (secretless.returncode, "secret.key" in secretless.stderr) == (2, True)
+    data.mkdir()
+    (data / "secret.key").write_text("0" * 64)
+    bookless = run_cli(*command, *empty, cwd=tmp_path)
+    assert (bookless.returncode, "holds no livegift book" in bookless.stderr) == (2, True)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "secret.key"]
 
 
 def test_a_book_is_backed_up_beside_its_server_and_restored_where_there_is_none(

@@ -209,6 +209,30 @@ def recover(
 
 
 @app.command
+def repartition(partitions: int, config: Settings = Config(), *, as_json: AsJson = False) -> int:  # noqa: B008
+    """Change the number of PARTITIONS that the senders of a book are spread over. No server may be running.
+
+    Brings everything into the book, moves wallets by movements that every audit can follow, and opens the new
+    partitions. What is interrupted is begun again from the start; nothing is ever half done.
+
+    Examples: `livegift repartition 8` · `livegift repartition 64 --store postgresql://db/livegift --redis-url …`
+    """
+    insist(config)
+    configure_logs("warning", "repartition")
+    done = asyncio.run(care.repartition(config, partitions))
+    if as_json:
+        print_json(done)
+    elif done["epoch"] is None:
+        print(f"The book has {partitions} partitions already.")
+    else:
+        print(
+            f"{done['before']} partitions are {done['partitions']} from epoch {done['epoch']} on: "
+            f"{done['wallets']:,} wallets moved, with {done['coins']:,} coins."
+        )
+    return 0
+
+
+@app.command
 def status(*, data: Data = Config().data, as_json: AsJson = False) -> int:  # noqa: B008
     """Say whether the server of a data directory is ready, where it answers, and which processes it has.
 

@@ -70,6 +70,7 @@ _NOT_NOW = re.compile(r"(?:^|')(?:MISCONF|NOREPLICAS|BUSY) ")
 """Refusals that are about the engine and not about the call: its disk takes nothing, its replicas are away, a script
 runs for too long. Quoted where the client has put the command before it, as it does in a pipeline."""
 LOADS_MAX = 3
+UNLINK_AT_ONCE = 1_000
 """An engine that restarts right after a script was loaded has forgotten it again."""
 
 
@@ -150,6 +151,14 @@ class Script:
                 if isinstance(reply, RedisError) and _fault(reply) is not None:
                     raise reply
         return replies
+
+
+async def unlink_matching(client: Client, pattern: str) -> None:
+    """Drop every key whose name matches; for commands, not for servers: it looks at all names there are."""
+    async with faults():
+        names = [key async for key in client.scan_iter(match=pattern, count=UNLINK_AT_ONCE)]
+        for first in range(0, len(names), UNLINK_AT_ONCE):
+            await client.unlink(*names[first : first + UNLINK_AT_ONCE])
 
 
 def text(value: bytes) -> str:

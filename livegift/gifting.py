@@ -12,14 +12,14 @@ from typing import Protocol
 from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.domain.coins import is_amount
-from livegift.domain.identity import event_id, gift_digest, gift_id_hex, gift_id_ms
+from livegift.domain.identity import event_id, gift_digest, gift_id_hex, gift_id_ms, partition_of
 from livegift.domain.people import InboxEntry, RoomRow
 from livegift.domain.refusal import Refusal
 from livegift.errors import Busy, Fault, Unavailable
 from livegift.ledger.charge import Charge, Outcome
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.unsettled import Ring, Waiting
-from livegift.store.book import Book
+from livegift.store.book import Book, BookFacts
 from livegift.store.directory import Directory
 from livegift.wire.codes import REFUSALS
 from livegift.wire.journal import GiftEntry, pack
@@ -81,14 +81,15 @@ class Gifting:
     """Sends gifts for one edge process. ``run`` serves until cancelled."""
 
     def __init__(
-        self, config: Config, ledger: Ledger, book: Book, directory: Directory, *, secret: bytes, incarnation: int
+        self, config: Config, ledger: Ledger, book: Book, directory: Directory, *, secret: bytes, facts: BookFacts
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._book = book
         self._directory = directory
         self._secret = secret
-        self._incarnation = incarnation
+        self._incarnation = facts.incarnation
+        self._layouts = facts.layouts[::-1]
         self._rings: list[Ring[_Asked]] = [self._ring(p) for p in range(ledger.partitions)]
         self._resubmissions: asyncio.Queue[tuple[int, list[Waiting[_Asked]]]] = asyncio.Queue()
         self._on_wallet: Callable[[str, int, str], None] | None = None
@@ -169,7 +170,7 @@ class Gifting:
                 settled = outcome.tag == "replayed" and outcome.is_settled
                 if not settled:
                     self._wait_for(p, charge, outcome, asked)
-                return self._receipt(p, outcome, asked.gift_event_id, settled=settled)
+                return self._receipt(charge.sender_id, outcome, asked.gift_event_id, settled=settled)
             case "refused":
                 assert refusal is not None
                 return refusal
@@ -182,7 +183,10 @@ class Gifting:
             case code:
                 return refuse(code)
 
-    def _receipt(self, p: int, outcome: Outcome, gift_event_id: str, *, settled: bool) -> Receipt:
+    def _receipt(self, sender_id: str, outcome: Outcome, gift_event_id: str, *, settled: bool) -> Receipt:
+        # A receipt of before a repartition names the partition of then.
+        partitions = next(count for since, count in self._layouts if outcome.epoch >= since)
+        p = partition_of(sender_id, partitions)
         return Receipt(
             gift_event_id=gift_event_id,
             event_id=self._event_id(p, outcome.epoch, outcome.seq),

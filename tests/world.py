@@ -65,12 +65,13 @@ class Edge:
 
     def __init__(self, world: "World") -> None:
         config = world.config
+        self._is_closed = False
         self.client = connect(world.url, timeout_ms=config.redis_timeout_ms)
         self.book = open_book(config)
         self.ledger = Ledger(
             self.client,
             world.keys,
-            config.partitions,
+            world.parts.facts.partitions,
             self.book.read_cold,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
@@ -78,13 +79,11 @@ class Edge:
             hot_wallets_max=config.hot_wallets_max,
         )
         self.directory = Directory(self.book)
-        self.gifting = Gifting(
-            config, self.ledger, self.book, self.directory, secret=SECRET, incarnation=world.parts.facts.incarnation
-        )
+        self.gifting = Gifting(config, self.ledger, self.book, self.directory, secret=SECRET, facts=world.parts.facts)
         self.news = News(
             self.client,
             world.keys,
-            config.partitions,
+            world.parts.facts.partitions,
             on_mark=self.gifting.on_mark,
             on_wallet=self.gifting.wallet_moved,
             on_rooms=self.directory.forget_rooms,
@@ -101,6 +100,11 @@ class Edge:
                     for task in running:
                         task.cancel()
         finally:
+            await self.close()
+
+    async def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
             await self.client.aclose()
             await self.book.close()
 
@@ -146,6 +150,13 @@ class World:
                 await flusher
                 keeper.cancel()
 
+    async def start_again(self) -> None:
+        """Let the edge and the flusher be new processes, which read what the book is like now."""
+        await self.parts.close()
+        await self.edge.close()
+        self.parts = await open_parts(self.config, SECRET)
+        self.edge = Edge(self)
+
     async def person(self, name: str, coins: int = 0) -> User:
         """Return a new viewer whose coins can be spent; needs the flusher running."""
         user = await self.edge.book.create_user(name, "viewer", now_ms())
@@ -166,6 +177,7 @@ class World:
             if keys:
                 await client.unlink(*keys)
         await self.client.aclose()
+        await self.edge.close()
         await self.parts.close()
 
 

@@ -79,7 +79,7 @@ async def serve_until(
             hot_wallets_max=config.hot_wallets_max,
         )
         directory = Directory(book)
-        gifting = Gifting(config, ledger, book, directory, secret=secret, incarnation=facts.incarnation)
+        gifting = Gifting(config, ledger, book, directory, secret=secret, facts=facts)
         news = News(
             client,
             keys,

@@ -65,13 +65,15 @@ class Flusher:
         self._size = BatchSize(events_max=flush_events_max * partitions, timeout_ms=sql_timeout_ms)
         self._turn = 0
         self._inbox = inbox
-        self._recovery = Recovery(
+        self.recovery = Recovery(
             client, keys, book, reader, self._drain, partitions=partitions, journal_events_max=journal_events_max
         )
         self._marks: dict[int, tuple[int, int]] = {}
         self._trimmed: dict[int, tuple[int, int]] = {}
         self._announced: dict[int, int] = {}
         self._noted_behind: set[str] = set()
+        self._retired: set[int] = set()
+        """Partitions of before a repartition: nothing comes from them any more, but their combos may still be open."""
         self._check_at_ms = 0
         self.caught_up_ms: dict[int, int] = {}
         """Every gift up to these times (the engine's, by partition) has been announced."""
@@ -126,7 +128,7 @@ class Flusher:
         if not self._marks:
             # Before anything is changed: a restored backup must stay what it is.
             for p in range(self._partitions):
-                await self._recovery.refuse_older(p)
+                await self.recovery.refuse_older(p)
         for p in range(self._partitions):
             if p not in self.stopped and await self._recover(p):
                 recovered += 1
@@ -137,13 +139,16 @@ class Flusher:
 
     async def _recover(self, p: int) -> bool:
         try:
-            return await self._recovery.recover(p)
+            return await self.recovery.recover(p)
         except Disagreement as error:
             self._stop_partition(error)
             return False
 
     async def _start_over(self) -> None:
         for row in await self._book.partitions():
+            if row.partition >= self._partitions:
+                self._retired.add(row.partition)
+                continue
             self._marks[row.partition] = (row.epoch, row.mark)
             self._announced[row.partition] = row.announced
         self._inbox.forget()
@@ -179,6 +184,7 @@ class Flusher:
             return True
         await self._trim_behind()
         self.caught_up_ms |= {p: tail.read_ms for p, tail in tails.items() if tail.whole}
+        self.caught_up_ms |= dict.fromkeys(self._retired, min(self.caught_up_ms.values(), default=0))
         self.passes += 1
         self._pass_done.set()
         self._pass_done = asyncio.Event()

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from livegift.config import Config
-from livegift.engine import Client, connect, faults
+from livegift.engine import Client, connect, faults, unlink_matching
 from livegift.ledger.journal import entry_epoch_seq, parse_fields
 from livegift.ledger.keys import LedgerKeys
 from livegift.store.events import Event, JournalledGift
@@ -23,7 +23,6 @@ from livegift.store.flusher_book import FlusherBook, PartitionRow
 from livegift.store.open import open_book, open_flusher_book
 
 ENTRIES_AT_ONCE = 1_000
-UNLINK_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ async def look_or_accept(config: Config, *, accept: bool, now_ms: int) -> dict[s
             path = config.data / f"journal-given-up-{now_ms // 1_000}.jsonl"
             await _keep_journals(client, keys, book, path)
             report |= {"journal": str(path), "incarnation": await book.begin_incarnation(incarnation)}
-            await _drop(client, f"{config.redis_prefix}{incarnation}:")
+            await unlink_matching(client, f"{config.redis_prefix}{incarnation}:*")
         return report
     finally:
         await client.aclose()
@@ -107,10 +106,3 @@ async def _keep_journals(client: Client, keys: LedgerKeys, book: FlusherBook, pa
                     file.write(orjson.dumps(msgspec.to_builtins(line)) + b"\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-async def _drop(client: Client, prefix: str) -> None:
-    async with faults():
-        names = [key async for key in client.scan_iter(match=f"{prefix}*", count=UNLINK_AT_ONCE)]
-        for first in range(0, len(names), UNLINK_AT_ONCE):
-            await client.unlink(*names[first : first + UNLINK_AT_ONCE])

@@ -31,9 +31,9 @@ class FlusherParts:
     ) -> None:
         self.facts = facts
         incarnation, partitions = facts.incarnation, facts.partitions
-        keys = LedgerKeys(config.redis_prefix, incarnation)
+        self.keys = keys = LedgerKeys(config.redis_prefix, incarnation)
         self.book = book
-        self._client, self._people = client, people
+        self.client, self._people = client, people
         self.announcer = Announcer(
             client,
             RoomKeys(config.redis_prefix, incarnation),
@@ -77,7 +77,7 @@ class FlusherParts:
 
     async def close(self) -> None:
         """Close the connections to engine and book."""
-        await self._client.aclose()
+        await self.client.aclose()
         await self.book.close()
         await self._people.close()
 

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from livegift.clock import monotonic_ms, now_ms
 from livegift.engine import Arg, Client, Script
-from livegift.errors import Busy, Fault, Unavailable
+from livegift.errors import Busy, CannotRun, Fault, Unavailable
 from livegift.ledger.charge import Charge, Outcome
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.loader import Fenced, Loader
@@ -36,6 +36,7 @@ class Batcher:
         keys: LedgerKeys,
         loader: Loader,
         *,
+        partitions: int,
         batch_max: int,
         queue_max: int,
         interval_ms: int,
@@ -45,6 +46,7 @@ class Batcher:
         self._client = client
         self._keys = keys
         self._loader = loader
+        self._partitions = partitions
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._interval_s = interval_ms / 1_000
@@ -71,7 +73,7 @@ class Batcher:
         self._wake.set()
 
     async def run(self) -> None:
-        """Serve the queue until cancelled."""
+        """Serve the queue until cancelled; raises ``CannotRun`` once the ledger has another number of partitions."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._serve_loads())
@@ -105,7 +107,7 @@ class Batcher:
             return
         try:
             if self._view is None:
-                self._view = await read_view(self._client, self._keys, self._p)
+                self._view = await self._look()
             if self._view is None:
                 await self._again(batch, needs_recovery=True)
                 return
@@ -117,6 +119,15 @@ class Batcher:
             await self._isolate(batch, error)
             return
         await self._read(batch, reply)
+
+    async def _look(self) -> PartitionView | None:
+        view = await read_view(self._client, self._keys, self._p)
+        if view is not None and view.partitions != self._partitions:
+            # Our senders belong to other partitions now, where others charge them: not one more gift may be taken.
+            raise CannotRun(
+                f"there are {view.partitions} partitions now, this process knows {self._partitions}: start it again"
+            )
+        return view
 
     async def _isolate(self, batch: list[Charge], error: RedisError) -> None:
         # One poisoned gift must hurt nobody else: the batch is taken apart.
@@ -134,7 +145,7 @@ class Batcher:
         caller_ms = now_ms()
         left_ms = min(charge.deadline_ms for charge in batch) - monotonic_ms()
         not_after = caller_ms + self._clock_ahead_ms + left_ms
-        args: list[Arg] = [view.partitions, view.epoch, generation, view.owner, caller_ms, not_after, len(batch)]
+        args: list[Arg] = [self._partitions, view.epoch, generation, view.owner, caller_ms, not_after, len(batch)]
         for charge in batch:
             stripe = 0
             if charge.receiver_id is not None:

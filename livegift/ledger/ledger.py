@@ -45,6 +45,7 @@ class Ledger:
                 client,
                 keys,
                 loader,
+                partitions=partitions,
                 batch_max=batch_max,
                 queue_max=queue_max,
                 interval_ms=interval_ms,
@@ -54,7 +55,7 @@ class Ledger:
         ]
 
     async def run(self) -> None:
-        """Serve all partitions until cancelled."""
+        """Serve all partitions until cancelled; raises ``CannotRun`` once there is another number of them."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._pass_nudges_on())
             for batcher in self.batchers:

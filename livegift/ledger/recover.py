@@ -20,6 +20,7 @@ from livegift.ledger.journal import JournalReader
 from livegift.ledger.keys import LAYOUT, LedgerKeys
 from livegift.store.events import PartitionBatch
 from livegift.store.flusher_book import FlusherBook, PartitionRow
+from livegift.store.repartition import Closed
 
 TRIES_MAX = 10
 
@@ -70,9 +71,17 @@ class Recovery:
         """Raise ``BookOlder`` or ``CannotRun`` if this partition could not be recovered; changes nothing."""
         for _ in range(TRIES_MAX):
             with suppress(_MovedOn):
-                await self._refuse_older(await self._book.partition(p))
+                await self._refuse_older(await self._row(p))
                 return
         raise Busy(f"partition {p} was changed by others {TRIES_MAX} times in a row")
+
+    async def _row(self, p: int) -> PartitionRow:
+        row = await self._book.partition(p)
+        if row.partitions != self._partitions:
+            raise CannotRun(
+                f"the book has {row.partitions} partitions now, this process knows {self._partitions}: start it again"
+            )
+        return row
 
     async def _refuse_older(self, row: PartitionRow) -> None:
         async with faults():
@@ -90,19 +99,18 @@ class Recovery:
         """
         for _ in range(TRIES_MAX):
             with suppress(_MovedOn):
-                recovered = await self._try(await self._book.partition(p))
+                recovered = await self._try(await self._row(p))
                 if recovered is not None:
                     return recovered
         raise Busy(f"partition {p} was recovered by others {TRIES_MAX} times in a row")
 
     async def _try(self, row: PartitionRow) -> bool | None:
         """Recover a partition that stands as ``row`` in the book: done, not needed, or None: not any more."""
-        tag, *rest = await _close.run(self._client, [self._keys.meta(row.partition)], [row.epoch, "0"])
-        if tag == b"healthy":
+        reply = await _close.run(self._client, [self._keys.meta(row.partition)], [row.epoch, "0"])
+        if reply[0] == b"healthy":
             await self._continues(row)
             return False
-        owner, flat = rest[0].decode(), rest[1]
-        meta = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
+        owner, meta = _closed(reply)
         await self._check(row, meta)
         closed_at, row = row.epoch, await self._drain(row, meta)
         if row.epoch != closed_at:
@@ -114,6 +122,27 @@ class Recovery:
             "partition_recovered", p=row.partition, epoch=begun.epoch, mark=begun.mark, generation=begun.generation
         )
         return True
+
+    async def close(self, p: int) -> Closed:
+        """Close a partition, healthy or not, and bring its journal into the book; only a recovery opens it again.
+
+        Raises what ``recover`` raises.
+        """
+        for _ in range(TRIES_MAX):
+            with suppress(_MovedOn):
+                closed = await self._close(await self._row(p))
+                if closed is not None:
+                    return closed
+        raise Busy(f"partition {p} was recovered by others {TRIES_MAX} times in a row")
+
+    async def _close(self, row: PartitionRow) -> Closed | None:
+        reply = await _close.run(self._client, [self._keys.meta(row.partition)], [row.epoch, "1"])
+        _, meta = _closed(reply)
+        await self._check(row, meta)
+        drained = await self._drain(row, meta)
+        if drained.epoch != row.epoch:
+            return None
+        return Closed(row.partition, row.epoch, drained.mark, max(drained.clock_ms, int(meta.get("clock", "0"))))
 
     async def _continues(self, row: PartitionRow) -> None:
         """Make sure that a healthy partition's journal goes on from the book."""
@@ -138,10 +167,11 @@ class Recovery:
             raise CannotRun(
                 f"the engine holds layout {meta.get('layout')} of partition {p}, this livegift knows {LAYOUT}"
             )
-        if int(meta["partitions"]) != self._partitions:
-            raise CannotRun(f"the engine holds {meta['partitions']} partitions, the book has {self._partitions}")
         if int(meta["epoch"]) > row.epoch:
             await self._refuse(row, (int(meta["epoch"]), int(meta["seq"])))
+        # What stands under an epoch that has ended in the book may be of another number: it is not read any more.
+        if int(meta["epoch"]) == row.epoch and int(meta["partitions"]) != self._partitions:
+            raise CannotRun(f"the engine holds {meta['partitions']} partitions, the book has {self._partitions}")
 
     async def _drain(self, row: PartitionRow, meta: dict[str, str]) -> PartitionRow:
         p = row.partition
@@ -176,3 +206,9 @@ class Recovery:
         if reply[0] != b"opened":
             log.info("partition_not_opened", p=p, epoch=row.epoch, why=reply[0].decode())
         return bool(reply[0] == b"opened")
+
+
+def _closed(reply: list[Any]) -> tuple[str, dict[str, str]]:
+    """Return owner and meta out of the reply of ``close.lua``."""
+    owner, flat = reply[1].decode(), reply[2]
+    return owner, {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}

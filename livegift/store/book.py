@@ -13,6 +13,8 @@ from livegift.domain.catalogue import Catalogue, GiftRow
 from livegift.domain.coins import is_amount
 from livegift.domain.identity import partition_of
 from livegift.domain.people import InboxEntry, RoomRow, User, WalletRow
+from livegift.errors import Unavailable
+from livegift.store.events import MOVES, movement_delta
 from livegift.store.sql import Database, Row, Sql, one_row
 
 KINDS = ("recharge", "promo", "take", "chargeback", "adjustment")
@@ -28,6 +30,8 @@ class BookFacts:
 
     incarnation: int
     partitions: int
+    layouts: tuple[tuple[int, int], ...]
+    """(since epoch, partitions), oldest first: where an older epoch's receipts were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,13 @@ class Book:
 
     async def facts(self) -> BookFacts:
         """Return incarnation and number of partitions."""
-        row = await self._row("SELECT incarnation, partitions FROM book")
-        assert row is not None
-        return BookFacts(*row)
+
+        async def read(sql: Sql) -> BookFacts:
+            incarnation, partitions = await one_row(sql, "SELECT incarnation, partitions FROM book")
+            layouts = await sql.rows("SELECT since_epoch, partitions FROM layout ORDER BY since_epoch")
+            return BookFacts(incarnation, partitions, tuple((since, count) for since, count in layouts))
+
+        return await self._reads.read(read)
 
     # --- people and their wallets ---
 
@@ -111,6 +119,9 @@ class Book:
                 "INSERT INTO movement (p, number, user_id, kind, coins, asked_ms) VALUES ($1, $2, $3, $4, $5, $6)",
                 *(p, number, user_id, kind, coins, now_ms),
             )
+            # Only now is the partition's row ours: before it we may have waited for a repartition.
+            if await one_row(sql, "SELECT partitions FROM book") != (partitions,):
+                raise Unavailable("the partitions have been changed just now")
             return InboxEntry(p, number, user_id)
 
         return await self._writes.write(write)
@@ -133,12 +144,13 @@ class Book:
             )
             moves = await sql.rows(
                 """SELECT p, number, kind, coins, ts_ms FROM movement
-                   WHERE user_id = $1 AND outcome = 'applied' ORDER BY seq DESC LIMIT $2""",
-                *(user_id, limit),
+                   WHERE user_id = $1 AND outcome = 'applied' AND NOT kind = ANY($3)
+                   ORDER BY ts_ms DESC, seq DESC LIMIT $2""",
+                *(user_id, limit, MOVES),
             )
             rows = [WalletRow(gift_id, "gift", -coins, ts_ms) for gift_id, coins, ts_ms in gifts]
             rows += [
-                WalletRow(f"{p}-{number}", kind, -coins if kind in _DEBITS else coins, ts_ms)
+                WalletRow(f"{p}-{number}", kind, movement_delta(kind, coins, "applied"), ts_ms)
                 for p, number, kind, coins, ts_ms in moves
             ]
             return sorted(rows, key=lambda row: row.ts_ms, reverse=True)[:limit]
@@ -265,6 +277,3 @@ def catalogue_rows(version: int, gifts: Iterable[GiftRow]) -> list[tuple[str | i
         (version, g.id, place, g.name, g.price_coins, g.tier, int(g.streakable), g.image, int(g.active))
         for place, g in enumerate(gifts)
     ]
-
-
-_DEBITS = ("take", "chargeback")

@@ -37,8 +37,11 @@ TABLES = {
     "movement": "p, number, user_id, kind, coins, asked_ms, seq, epoch, ts_ms, outcome, balance",
     "room_mark": "room_id, p, seq",
     "room_behind": "room_id, since_ms",
+    "layout": "since_epoch, partitions",
 }
 """Every table with its columns, in an order in which references come after what they refer to."""
+SINCE_SCHEMA = {"layout": 2}
+"""Tables that older backups do not have."""
 
 
 def fingerprint(secret: bytes) -> str:
@@ -114,7 +117,7 @@ async def _read(sql: Sql, reader: "_Reader", secret: bytes) -> dict[str, Any]:
     if await sql.schema_version() != 0:
         raise CannotRun("There is a book already: move it away, or name an empty database with --store.")
     await migrate_to(sql, header["schema"])
-    for table, columns in reader.tables():
+    for table, columns in reader.tables(header["schema"]):
         if TABLES.get(table) != ", ".join(columns):
             raise ValueError(f"its table {table} is not one of ours")
         places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
@@ -151,10 +154,11 @@ class _Reader:
             raise ValueError("it does not begin as one")
         return header
 
-    def tables(self) -> Iterator[tuple[str, list[str]]]:
-        for _ in TABLES:
-            table, columns = self._next()
-            yield table, columns
+    def tables(self, schema: int) -> Iterator[tuple[str, list[str]]]:
+        for table in TABLES:
+            if SINCE_SCHEMA.get(table, 1) <= schema:
+                table, columns = self._next()
+                yield table, columns
 
     def batches(self) -> Iterator[list[Row]]:
         batch: list[Row] = []

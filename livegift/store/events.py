@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 from livegift.wire.journal import GiftEntry, MovementEntry
 
+MOVED_OUT, MOVED_IN, MOVED_IN_FROZEN = "moved_out", "moved_in", "moved_in_frozen"
+"""Kinds of the pair of movements by which a wallet changes its partition (see ``repartition.py``)."""
+MOVES = (MOVED_OUT, MOVED_IN, MOVED_IN_FROZEN)
+DEBITS = ("take", "chargeback", MOVED_OUT)
+"""Kinds that take their coins from the wallet; all others add them."""
+
 
 @dataclass(frozen=True, slots=True)
 class JournalledGift:
@@ -83,4 +89,11 @@ def movement_delta(kind: str, coins: int, outcome: str) -> int:
     """Return the signed change of the wallet: nothing if it was rejected."""
     if outcome != "applied":
         return 0
-    return -coins if kind in ("take", "chargeback") else coins
+    return -coins if kind in DEBITS else coins
+
+
+def frozen_after(kind: str, balance: int, frozen: int) -> int:
+    """Return whether (0 or 1) the wallet is frozen after a movement that left it with ``balance``."""
+    if kind == MOVED_IN_FROZEN or (kind == "chargeback" and balance < 0):
+        return 1
+    return 0 if kind == MOVED_OUT else frozen

@@ -11,6 +11,7 @@ from typing import Any
 from livegift.errors import CannotRun
 from livegift.store.events import PartitionBatch, SettledEvent
 from livegift.store.flush import flush
+from livegift.store.repartition import Closed, Moves, repartition
 from livegift.store.sql import Database, Sql, one_row
 from livegift.wire.journal import GiftEntry
 
@@ -27,6 +28,8 @@ class PartitionRow:
     inbox_done: int
     clock_ms: int
     chain: bytes
+    partitions: int
+    """How many the book has; those from this number on are of before a repartition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class LiveRoom:
     marks: dict[int, int]
 
 
-_PARTITION = "SELECT p, epoch, mark, announced, generation, inbox_done, clock_ms, chain FROM partition"
+_PARTITION = """SELECT p, epoch, mark, announced, generation, inbox_done, clock_ms, chain,
+(SELECT partitions FROM book) FROM partition"""
 
 _FEED = """
 SELECT gift.p, gift.epoch, gift.seq, gift.prev, gift.ts_ms, gift.gift_event_id, gift.digest, gift.sender_id, s.name,
@@ -113,6 +117,10 @@ class FlusherBook:
             return PartitionRow(*await one_row(sql, f"{_PARTITION} WHERE p = $1", row.partition))
 
         return await self._db.write(write)
+
+    async def repartition(self, closed: Sequence[Closed], *, partitions: int, now_ms: int) -> Moves:
+        """Change the number of partitions, all of which are ``closed``; see ``store.repartition.repartition``."""
+        return await self._db.write(lambda sql: repartition(sql, closed, partitions=partitions, now_ms=now_ms))
 
     async def begin_incarnation(self, before: int) -> int:
         """Count the incarnation up and return it; nothing that stood under the one before is found any more."""

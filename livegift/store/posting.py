@@ -16,6 +16,7 @@ from livegift.store.events import (
     SettledEvent,
     chain_core_of_gift,
     chain_core_of_movement,
+    frozen_after,
     movement_delta,
 )
 
@@ -69,7 +70,7 @@ class Posting:
             else:
                 self._movement(event)
 
-    def _set_wallet(self, user_id: str, *, delta: int, balance: int, freeze: bool, seq: int) -> None:
+    def _set_wallet(self, user_id: str, kind: str, *, delta: int, balance: int, seq: int) -> None:
         before, frozen = self.known.wallets.get(user_id, (0, 0))
         if before + delta != balance:
             raise Disagreement(
@@ -77,14 +78,14 @@ class Posting:
                 f"seq {seq}: wallet {user_id} has {before} in the book, {delta:+} makes {before + delta}, "
                 f"the journal says {balance}",
             )
-        frozen = 1 if freeze else frozen
+        frozen = frozen_after(kind, balance, frozen)
         self.known.wallets[user_id] = (balance, frozen)
         self.wallets[user_id] = (balance, frozen, seq)
 
     def _gift(self, gift: JournalledGift) -> None:
         batch, e = self.batch, gift.entry
         p = batch.partition
-        self._set_wallet(e.sender_id, delta=-e.coins, balance=gift.balance, freeze=False, seq=gift.seq)
+        self._set_wallet(e.sender_id, "gift", delta=-e.coins, balance=gift.balance, seq=gift.seq)
         earned = self.known.stripes.get((p, e.receiver_id), 0) + e.coins
         if earned != gift.earned:
             raise Disagreement(
@@ -109,8 +110,7 @@ class Posting:
     def _movement(self, move: JournalledMovement) -> None:
         batch, e = self.batch, move.entry
         delta = movement_delta(e.kind, e.coins, move.outcome)
-        freeze = e.kind == "chargeback" and move.balance < 0
-        self._set_wallet(e.user_id, delta=delta, balance=move.balance, freeze=freeze, seq=move.seq)
+        self._set_wallet(e.user_id, e.kind, delta=delta, balance=move.balance, seq=move.seq)
         self.issued += delta
         self.inbox = move.number
         self.movement_rows.append(

@@ -15,6 +15,7 @@ from livegift.store.events import (
     JournalledMovement,
     chain_core_of_gift,
     chain_core_of_movement,
+    frozen_after,
     movement_delta,
 )
 from livegift.store.sql import Row, Sql
@@ -101,9 +102,7 @@ class PartitionReplay:
         balance, frozen = self.wallets.get(e.user_id, (0, 0))
         delta = movement_delta(e.kind, e.coins, move.outcome)
         self.findings.compare(f"{where}: the balance", found=move.balance, expected=balance + delta)
-        if e.kind == "chargeback" and balance + delta < 0:
-            frozen = 1
-        self.wallets[e.user_id] = (balance + delta, frozen)
+        self.wallets[e.user_id] = (balance + delta, frozen_after(e.kind, balance + delta, frozen))
         self.issued += delta
         self.findings.compare(f"{where}: the inbox number", found=move.number, expected=self.inbox + 1)
         self.inbox = move.number

@@ -1,5 +1,8 @@
-"""What an operator does with a book: back it up beside a running server, restore it, go on from an older one."""
+"""What an operator does with a book: back it up beside a running server, restore it, go on from an older one, and
+change the number of its partitions."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from livegift.config import Config
 from livegift.edge.auth import load_secret
 from livegift.errors import CannotRun
 from livegift.flusher.older import look_or_accept
+from livegift.flusher.repartition import repartition as change_partitions
 from livegift.ledger.data_lock import DataLock
 from livegift.ledger.embedded import EmbeddedServer
 from livegift.store.dump import dump, load
@@ -73,14 +77,27 @@ def _remove_book(path: Path) -> None:
 async def recover(config: Config, *, accept_older_book: bool) -> dict[str, Any]:
     """Say whether the engine knows more than the book, and give that up if told to; no server may be running."""
     await _insist_on_book(config)
+    async with _engine(config) as with_engine:
+        return await look_or_accept(with_engine, accept=accept_older_book, now_ms=now_ms())
+
+
+async def repartition(config: Config, partitions: int) -> dict[str, Any]:
+    """Change the number of the book's partitions; no server may be running. Raises ``CannotRun``, ``Fault``."""
+    await _insist_on_book(config)
+    async with _engine(config) as with_engine:
+        return await change_partitions(with_engine, load_secret(config.secret_path), partitions)
+
+
+@asynccontextmanager
+async def _engine(config: Config) -> AsyncIterator[Config]:
+    """Hold the data directory and yield settings that name its engine: the one given, else the embedded one."""
     with DataLock(config.data) as lock:
         if config.redis_url is not None:
-            return await look_or_accept(config, accept=accept_older_book, now_ms=now_ms())
+            yield config
+            return
         valkey = EmbeddedServer(config.data, appendfsync=config.appendfsync, lock=lock)
         try:
             await valkey.start()
-            return await look_or_accept(
-                replace(config, redis_url=valkey.url), accept=accept_older_book, now_ms=now_ms()
-            )
+            yield replace(config, redis_url=valkey.url)
         finally:
             await valkey.stop()

@@ -198,7 +198,7 @@ async def test_a_book_that_moves_on_between_two_looks_is_not_an_older_one(world:
         pass
     rows = [before]
 
-    recovery, book = world.parts.flusher._recovery, world.parts.flusher._book
+    recovery, book = world.parts.flusher.recovery, world.parts.flusher._book
 
     look = book.partition
 
@@ -217,7 +217,7 @@ async def test_an_engine_that_loses_all_while_it_is_looked_at_is_recovered(world
     """The partition was healthy when asked first; then the engine was emptied, and holds no journal at all."""
     async with world.edge.running(), world.flushing():
         await world.person("Ann", 50)
-    recovery, reader = world.parts.flusher._recovery, world.parts.flusher._reader
+    recovery, reader = world.parts.flusher.recovery, world.parts.flusher._reader
     holds = reader.holds
 
     async def holds_no_more(p: int, epoch: int, mark: int) -> bool:
@@ -233,7 +233,7 @@ async def test_an_epoch_that_another_recovery_gave_up_is_not_opened_late(world: 
     """Gifts accepted under it would be thrown away by the recovery that has closed the partition since."""
     async with world.flushing():
         pass
-    recovery, book = world.parts.flusher._recovery, world.parts.flusher._book
+    recovery, book = world.parts.flusher.recovery, world.parts.flusher._book
     row = await book.partition(0)
     begun = await book.begin_epoch(row, epoch=row.epoch + 1)
     assert begun is not None
@@ -254,7 +254,7 @@ async def test_what_another_flusher_has_drained_in_part_is_drained_to_its_end(wo
             await world.edge.gifting.send_gift(send(ann, room), heard)
         p = partition_of(ann.id, world.config.partitions)
         await world.client.hset(world.keys.meta(p), "owner", "0" * 40)
-        recovery, book = world.parts.flusher._recovery, world.parts.flusher._book
+        recovery, book = world.parts.flusher.recovery, world.parts.flusher._book
         drain = recovery._drain_batch
 
         async def another_was_here(batch: PartitionBatch) -> None:

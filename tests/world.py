@@ -73,6 +73,7 @@ class Edge:
             world.keys,
             world.parts.facts.partitions,
             self.book.read_cold,
+            count_partitions=self.book.count_partitions,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
             interval_ms=config.batch_interval_ms,

@@ -73,6 +73,7 @@ async def serve_until(
             keys,
             facts.partitions,
             book.read_cold,
+            count_partitions=book.count_partitions,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
             interval_ms=config.batch_interval_ms,

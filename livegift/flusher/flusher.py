@@ -184,7 +184,9 @@ class Flusher:
             return True
         await self._trim_behind()
         self.caught_up_ms |= {p: tail.read_ms for p, tail in tails.items() if tail.whole}
-        self.caught_up_ms |= dict.fromkeys(self._retired, min(self.caught_up_ms.values(), default=0))
+        if self._retired and self._marks:
+            caught_up_ms = min(self.caught_up_ms.get(p, 0) for p in self._marks)
+            self.caught_up_ms |= dict.fromkeys(self._retired, caught_up_ms)
         self.passes += 1
         self._pass_done.set()
         self._pass_done = asyncio.Event()

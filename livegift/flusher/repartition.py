@@ -12,6 +12,7 @@ from livegift.config import Config
 from livegift.engine import unlink_matching
 from livegift.errors import Busy, CannotRun
 from livegift.flusher.process import FlusherParts, open_parts
+from livegift.ledger.loader import Fenced
 from livegift.store.migrate import PARTITIONS_MAX
 from livegift.store.repartition import Changed, Moves
 
@@ -40,9 +41,7 @@ async def repartition(config: Config, secret: bytes, partitions: int) -> dict[st
         await parts.close()
     parts = await open_parts(config, secret)
     try:
-        await parts.flusher.recover_where_needed()
-        for p in range(partitions, before):
-            await unlink_matching(parts.client, f"{parts.keys.partition(p)}*")
+        await open_new(parts, before)
     finally:
         await parts.close()
     return report
@@ -51,13 +50,20 @@ async def repartition(config: Config, secret: bytes, partitions: int) -> dict[st
 async def change(parts: FlusherParts, partitions: int) -> Moves:
     """Drain and close every partition of ``parts``, and change their number in the book; opens none."""
     for _ in range(TRIES_MAX):
-        await _drain(parts)
-        closed = [await parts.flusher.recovery.close(p) for p in range(parts.facts.partitions)]
         try:
+            await _drain(parts)
+            closed = [await parts.flusher.recovery.close(p) for p in range(parts.facts.partitions)]
             return await parts.book.repartition(closed, partitions=partitions, now_ms=now_ms())
-        except Changed as error:
-            log.info("repartition_again", why=str(error))
+        except (Changed, Fenced) as error:
+            log.info("repartition_again", why=str(error) or "a partition was recovered by others")
     raise CannotRun("Others still work on this book: stop every livegift that uses it first.")
+
+
+async def open_new(parts: FlusherParts, before: int) -> None:
+    """Open the partitions there are now, and drop what the engine holds of those that are no more."""
+    await parts.flusher.recover_where_needed()
+    for p in range(parts.facts.partitions, before):
+        await unlink_matching(parts.client, f"{parts.keys.partition(p)}*")
 
 
 async def _drain(parts: FlusherParts) -> None:

@@ -7,7 +7,7 @@ order. At its bound the queue answers ``busy``.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -23,6 +23,9 @@ from livegift.ledger.view import PartitionView, read_view
 RETRY_MS = 20
 """Pause before a partition that is being recovered is asked again."""
 
+CountPartitions = Callable[[], Awaitable[int]]
+"""How many partitions the book has now."""
+
 _gift = Script("livegift.ledger", "gift")
 
 
@@ -37,6 +40,7 @@ class Batcher:
         loader: Loader,
         *,
         partitions: int,
+        count_partitions: CountPartitions,
         batch_max: int,
         queue_max: int,
         interval_ms: int,
@@ -47,6 +51,7 @@ class Batcher:
         self._keys = keys
         self._loader = loader
         self._partitions = partitions
+        self._count_partitions = count_partitions
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._interval_s = interval_ms / 1_000
@@ -122,12 +127,14 @@ class Batcher:
 
     async def _look(self) -> PartitionView | None:
         view = await read_view(self._client, self._keys, self._p)
-        if view is not None and view.partitions != self._partitions:
-            # Our senders belong to other partitions now, where others charge them: not one more gift may be taken.
-            raise CannotRun(
-                f"there are {view.partitions} partitions now, this process knows {self._partitions}: start it again"
-            )
-        return view
+        if view is None or view.partitions == self._partitions:
+            return view
+        # Either the engine was put back to before a repartition, which recovery will mend; or we are of before one,
+        # our senders are charged elsewhere, and not one more gift may be taken.
+        now = await self._count_partitions()
+        if now != self._partitions:
+            raise CannotRun(f"there are {now} partitions now, this process knows {self._partitions}: start it again")
+        return None
 
     async def _isolate(self, batch: list[Charge], error: RedisError) -> None:
         # One poisoned gift must hurt nobody else: the batch is taken apart.

@@ -7,7 +7,7 @@ import structlog
 from livegift.domain.identity import partition_of
 from livegift.engine import Client, faults
 from livegift.errors import Fault
-from livegift.ledger.batcher import Batcher
+from livegift.ledger.batcher import Batcher, CountPartitions
 from livegift.ledger.charge import Charge
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.loader import Loader, ReadCold
@@ -28,6 +28,7 @@ class Ledger:
         partitions: int,
         read_cold: ReadCold,
         *,
+        count_partitions: CountPartitions,
         batch_max: int,
         queue_max: int,
         interval_ms: int,
@@ -46,6 +47,7 @@ class Ledger:
                 keys,
                 loader,
                 partitions=partitions,
+                count_partitions=count_partitions,
                 batch_max=batch_max,
                 queue_max=queue_max,
                 interval_ms=interval_ms,

@@ -85,7 +85,8 @@ class News:
     def _take(self, channel: str, data: bytes) -> None:
         if channel == self._keys.marks_channel:
             p, epoch, mark = data.split(b" ")
-            self._on_mark(int(p), int(epoch), int(mark))
+            if int(p) < self._partitions:  # else there are more than we know: our own next call will be told so
+                self._on_mark(int(p), int(epoch), int(mark))
             return
         if channel == self._keys.hints_channel:
             if data == b"rooms":

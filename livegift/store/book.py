@@ -84,6 +84,12 @@ class Book:
 
         return await self._reads.read(read)
 
+    async def count_partitions(self) -> int:
+        """Return how many partitions there are now."""
+        row = await self._row("SELECT partitions FROM book")
+        assert row is not None
+        return int(row[0])
+
     # --- people and their wallets ---
 
     async def create_user(self, name: str, role: str, now_ms: int) -> User:

@@ -233,6 +233,7 @@ async def test_coins_asked_for_while_the_number_changes_are_asked_for_again(part
     world = party.world
     if world.config.store == "sqlite":
         return
+    await world.start_again()
     user = next(user for user in party.people if partition_of(user.id, 4) != partition_of(user.id, 8))
     changing = open_database(world.config)
     held, release = asyncio.Event(), asyncio.Event()

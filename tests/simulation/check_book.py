@@ -1,7 +1,7 @@
 """The book at the end of a world, recomputed from its rows."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from tests.simulation.truth import GIFT_COLUMNS, GiftInBook, Row, linked
@@ -22,7 +22,7 @@ def check_book(world: "World") -> list[GiftInBook]:
         events[gift.p].append(gift)
     for move in moves:
         events[move[0]].append(move)
-    for p in range(world.config.partitions):
+    for (p,) in world.book.query("SELECT p FROM partition ORDER BY p"):
         replay.partition(p, sorted(events[p], key=lambda e: e.seq if isinstance(e, GiftInBook) else e[1]))
     replay.compare()
     _check_identity(world, gifts)
@@ -45,7 +45,8 @@ class _Replay:
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self._wallets: dict[str, tuple[int, int, int]] = {}
+        self._wallets: dict[tuple[int, str], tuple[int, int, int]] = {}
+        self._moved: Counter[tuple[int, str]] = Counter()
         self._stripes: dict[tuple[int, str], int] = {}
         self._marks: dict[tuple[str, int], int] = {}
 
@@ -80,20 +81,20 @@ class _Replay:
         if not given == done == numbers:
             violate("an inbox entry is stuck", f"partition {p}: given {given}, done {done}, rows {numbers}")
 
-    def _set_wallet(self, user: str, *, balance: int, delta: int, frozen: int, seq: int) -> None:
-        before = self._wallets.get(user, (0, 0, 0))[0]
+    def _set_wallet(self, p: int, user: str, *, balance: int, delta: int, frozen: int, seq: int) -> None:
+        before = self._wallets.get((p, user), (0, 0, 0))[0]
         if before + delta != balance:
             self._world.violate("a balance does not follow", f"{user}, seq {seq}: {before} {delta:+} is not {balance}")
         if balance < 0 and not frozen:
             self._world.violate("a balance below zero", f"{user}, seq {seq}: {balance}")
-        self._wallets[user] = (balance, frozen, seq)
+        self._wallets[p, user] = (balance, frozen, seq)
 
     def _gift(self, p: int, head: bytes, gift: GiftInBook) -> bytes:
         violate = self._world.violate
-        frozen = self._wallets.get(gift.sender_id, (0, 0, 0))[1]
+        frozen = self._wallets.get((p, gift.sender_id), (0, 0, 0))[1]
         if frozen:
             violate("a frozen wallet has spent", str(gift))
-        self._set_wallet(gift.sender_id, balance=gift.balance, delta=-gift.coins, frozen=frozen, seq=gift.seq)
+        self._set_wallet(p, gift.sender_id, balance=gift.balance, delta=-gift.coins, frozen=frozen, seq=gift.seq)
         stripe = (p, gift.receiver_id)
         self._stripes[stripe] = self._stripes.get(stripe, 0) + gift.points
         if self._stripes[stripe] != gift.earned:
@@ -111,8 +112,8 @@ class _Replay:
 
     def _move(self, p: int, head: bytes, move: Row, place: int) -> tuple[bytes, int]:
         _, seq, epoch, ts_ms, number, user, kind, coins, outcome, balance = move
-        before, frozen, _ = self._wallets.get(user, (0, 0, 0))
-        delta = -coins if kind in ("take", "chargeback") else coins
+        before, frozen, _ = self._wallets.get((p, user), (0, 0, 0))
+        delta = -coins if kind in ("take", "chargeback", "moved_out") else coins
         below = before + delta < 0 and kind in ("take", "adjustment")
         if number != place:
             self._world.violate("an inbox number is out of turn", f"partition {p}: {number} where {place} must follow")
@@ -121,21 +122,29 @@ class _Replay:
         delta = 0 if below else delta
         if kind == "chargeback" and balance < 0:
             frozen = 1
-        self._set_wallet(user, balance=balance, delta=delta, frozen=frozen, seq=seq)
+        if kind.startswith("moved_"):
+            self._moved[epoch, user] += delta
+            frozen = int(kind == "moved_in_frozen")
+        self._set_wallet(p, user, balance=balance, delta=delta, frozen=frozen, seq=seq)
         return linked(head, ("movement", p, epoch, seq, ts_ms, number, user, kind, coins, outcome, balance)), delta
 
     def compare(self) -> None:
         """Hold the book's running figures against the rows'."""
         violate, query = self._world.violate, self._world.book.query
-        wallets = {row[0]: row[1:] for row in query("SELECT user_id, coins, frozen, last_seq FROM wallet")}
+        if torn := [where for where, coins in self._moved.items() if coins]:
+            violate("coins were lost between partitions", str(torn))
+        rows = query("SELECT p, user_id, coins, frozen, last_seq FROM wallet")
+        # An empty wallet moves without a movement.
+        wallets = {row[:2]: row[2:] for row in rows if row[2] or row[3]}
+        made = {where: wallet for where, wallet in self._wallets.items() if wallet[0] or wallet[1]}
         stripes = {(p, creator): points for p, creator, points in query("SELECT p, creator_id, points FROM stripe")}
         marks = {(room, p): seq for room, p, seq in query("SELECT room_id, p, seq FROM room_mark")}
-        for what, found, made in (
-            ("wallets", wallets, self._wallets),
+        for what, found, expected in (
+            ("wallets", wallets, made),
             ("stripes", stripes, self._stripes),
             ("room marks", marks, self._marks),
         ):
-            if found != made:
-                wrong = {key: (found.get(key), made.get(key)) for key in found.keys() | made.keys()}
+            if found != expected:
+                wrong = {key: (found.get(key), expected.get(key)) for key in found.keys() | expected.keys()}
                 wrong = {key: pair for key, pair in wrong.items() if pair[0] != pair[1]}
                 violate(f"the book's {what} are not what its rows make", str(wrong))

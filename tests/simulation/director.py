@@ -8,6 +8,7 @@ from livegift.clock import now_ms
 from livegift.domain.catalogue import FIRST_GIFTS
 from tests.simulation.engine import Snapshot
 from tests.simulation.people import EDGES
+from tests.simulation.stage import PARTITIONS_MAX
 
 if TYPE_CHECKING:
     from tests.simulation.processes import EdgeProcess
@@ -50,6 +51,7 @@ class Director:
         self._often("stall", count("sql_refused", 3), self._stall)
         self._often("grant", 14, self._grant)
         self._often("reprice", 3, self._reprice)
+        self._often("repartition", self._world.chance.randrange(3), self._repartition)
         for _ in range(self._world.chance.randrange(3)):
             self._world.loop.call_later(self._world.chance.uniform(0.6, 1.0) * self._until_s, self._close_room)
         at_s = SNAPSHOT_EVERY_S
@@ -76,7 +78,7 @@ class Director:
     def _aim(self, kind: str) -> None:
         world = self._world
         name = world.chance.choice((*EDGES, *FLUSHERS, *FLUSHERS))
-        process = world.process(name)
+        process = world.process(name) if world.operator is None or not world.operator.is_alive else world.operator
         if process is None:
             return
         target = world.chance.choice(DECISIVE) if world.chance.random() < 0.6 else None
@@ -253,6 +255,13 @@ class Director:
             world.prices = prices
 
         edge.do(work)
+
+    def _repartition(self) -> None:
+        """Another number of partitions: usually with all stopped, sometimes by somebody who forgot to."""
+        world, chance = self._world, self._world.chance
+        stopped = chance.choice(((*EDGES, *FLUSHERS), (*EDGES, *FLUSHERS), FLUSHERS, ()))
+        partitions = chance.choice([n for n in range(1, PARTITIONS_MAX + 1) if n != world.facts().partitions])
+        world.people_tasks.append(world.loop.create_task(world.repartition(partitions, stopped)))
 
     def _close_room(self) -> None:
         world = self._world

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from livegift.domain.refusal import Refusal
 from livegift.errors import CannotRun, Fault
 from livegift.flusher.process import FlusherParts
+from livegift.flusher.repartition import change, open_new
 from livegift.gifting import Gifting, Receipt, SendGift
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
-from livegift.store.book import Book, BookFacts
+from livegift.store.book import Book
 from livegift.store.directory import Directory
 from livegift.store.flusher_book import FlusherBook
 from tests.simulation.book import SimDatabase
@@ -35,6 +36,7 @@ class Process:
         self.world = world
         self.name = name
         self.line = Line(world, self)
+        self.facts = world.facts()
         self.is_alive = True
         self.skew_ms = world.chance.randrange(-30, 31)
         self.context = contextvars.copy_context()
@@ -70,6 +72,8 @@ class Process:
         leaf: BaseException = errors
         while isinstance(leaf, BaseExceptionGroup):
             leaf = leaf.exceptions[0]
+        if isinstance(leaf, CannotRun) and self.facts != self.world.facts():
+            return  # there are other partitions now: it must end, and is begun again
         check = "a process cannot run" if isinstance(leaf, CannotRun) else "a process failed"
         self.world.violate(check, f"{self.name}: {type(leaf).__name__}: {leaf}", leaf)
 
@@ -86,19 +90,20 @@ class EdgeProcess(Process):
         ledger = Ledger(
             client,
             LedgerKeys(config.redis_prefix, 1),
-            config.partitions,
+            self.facts.partitions,
             self.book.read_cold,
+            count_partitions=self.book.count_partitions,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
             interval_ms=config.batch_interval_ms,
             hot_wallets_max=config.hot_wallets_max,
         )
         directory = Directory(self.book)
-        self.gifting = Gifting(config, ledger, self.book, directory, secret=SECRET, incarnation=1)
+        self.gifting = Gifting(config, ledger, self.book, directory, secret=SECRET, facts=self.facts)
         news = News(
             client,
             LedgerKeys(config.redis_prefix, 1),
-            config.partitions,
+            self.facts.partitions,
             on_mark=self.gifting.on_mark,
             on_wallet=self.gifting.wallet_moved,
             on_rooms=directory.forget_rooms,
@@ -179,18 +184,40 @@ class FlusherProcess(Process):
 
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
-        database = SimDatabase(world, self)
-        self.parts = FlusherParts(
-            world.config,
-            SECRET,
-            BookFacts(1, world.config.partitions),
-            client=SimClient(world, self),
-            book=FlusherBook(database),
-            people=Book(database, database),
-        )
+        self.parts = make_parts(world, self)
         self.stopping = asyncio.Event()
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         keeper = tasks.create_task(self.parts.keeper.run())
         await self.parts.flusher.run(self.stopping)
         keeper.cancel()
+
+
+class OperatorProcess(Process):
+    """An operator's command that changes the number of partitions, while nobody else should be running."""
+
+    def __init__(self, world: "World", partitions: int) -> None:
+        super().__init__(world, "operator")
+        self._partitions = partitions
+
+    async def run(self, tasks: asyncio.TaskGroup) -> None:
+        before = self.facts.partitions
+        try:
+            await change(make_parts(self.world, self), self._partitions)
+            self.facts = self.world.facts()
+            await open_new(make_parts(self.world, self), before)
+        except (Fault, CannotRun) as error:
+            self.world.note(self.name, f"{type(error).__name__}: {error}")
+
+
+def make_parts(world: "World", process: Process) -> FlusherParts:
+    """Return a flusher's parts on the line of that process."""
+    database = SimDatabase(world, process)
+    return FlusherParts(
+        world.config,
+        SECRET,
+        process.facts,
+        client=SimClient(world, process),
+        book=FlusherBook(database),
+        people=Book(database, database),
+    )

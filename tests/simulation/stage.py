@@ -16,6 +16,8 @@ from tests.simulation.people import Sender
 BEGINNING_MS = 1_800_000_000_000
 """Every world's first moment, milliseconds since 1970."""
 PARTITIONS = 2
+PARTITIONS_MAX = 4
+"""Operators change the number now and then."""
 
 
 @dataclass(frozen=True, slots=True)

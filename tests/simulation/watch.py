@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from livegift.domain.refusal import Refusal
 from livegift.errors import Fault
 from livegift.gifting import Receipt
+from tests.simulation.stage import PARTITIONS_MAX
 from tests.simulation.truth import GIFT_COLUMNS, GiftInBook, read_fold
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Watch:
     def event(self, event_id: str) -> GiftInBook | None:
         """Return the book's row of an event, having read what is new there."""
         if event_id not in self._events:
-            for p in range(self._world.config.partitions):
+            for p in range(PARTITIONS_MAX):
                 rows = self._world.book.query(
                     f"SELECT {GIFT_COLUMNS} FROM gift WHERE p = $1 AND seq > $2 ORDER BY seq", p, self._seen.get(p, 0)
                 )

@@ -13,6 +13,7 @@ import structlog
 from livegift import clock
 from livegift.config import Config
 from livegift.domain.catalogue import FIRST_GIFTS
+from livegift.store.book import BookFacts
 from tests.simulation.check_book import check_book
 from tests.simulation.check_engine import ahead_ms, check_engine, unrest
 from tests.simulation.check_people import check_people
@@ -23,8 +24,8 @@ from tests.simulation.engine import Command, name_of, slot_of
 from tests.simulation.faults import Strikes, Weather
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.people import EDGES, Network, People
-from tests.simulation.processes import PROCESS, EdgeProcess, FlusherProcess, Process
-from tests.simulation.stage import BEGINNING_MS, PARTITIONS, ROOMS, SENDERS, Stage
+from tests.simulation.processes import PROCESS, EdgeProcess, FlusherProcess, OperatorProcess, Process
+from tests.simulation.stage import BEGINNING_MS, PARTITIONS, PARTITIONS_MAX, ROOMS, SENDERS, Stage
 from tests.simulation.watch import Watch
 
 BUSY_S = 16.0
@@ -87,6 +88,9 @@ class World:
         self.subscriptions: list[SimPubSub] = []
         self.edges: dict[str, EdgeProcess] = {}
         self.flushers: dict[str, FlusherProcess] = {}
+        self.operator: OperatorProcess | None = None
+        self.held: dict[str, asyncio.Future[None]] = {}
+        """Processes that an operator has stopped, until that is done."""
         self.people_tasks: list[asyncio.Task[None]] = []
         self.config = Config(
             redis_url="unix://simulated",
@@ -119,6 +123,12 @@ class World:
 
     def meta(self, p: int) -> str:
         return f"{self.config.redis_prefix}1:{{p{p:03d}}}:meta"
+
+    def facts(self) -> BookFacts:
+        """What a process that begins now reads."""
+        ((partitions,),) = self.book.query("SELECT partitions FROM book")
+        layouts = self.book.query("SELECT since_epoch, partitions FROM layout ORDER BY since_epoch")
+        return BookFacts(1, partitions, tuple(layouts))
 
     # --- what happens is noted ---
 
@@ -222,6 +232,25 @@ class World:
             assert process.main is not None
             await asyncio.wait([process.main])
             await asyncio.sleep(self.chance.choice((0.02, 0.3, 2.0)) * (1.0 if not self.weather.is_calm else 0.1))
+            while (stopped := self.held.get(name)) is not None:
+                await stopped
+
+    async def repartition(self, partitions: int, stopped: Sequence[str]) -> None:
+        """Let an operator change the number of partitions, with these processes stopped."""
+        if self.operator is not None and self.operator.is_alive:
+            return
+        done: asyncio.Future[None] = self.loop.create_future()
+        self.held |= dict.fromkeys(stopped, done)
+        for name in stopped:
+            if (process := self.process(name)) is not None:
+                process.kill()
+        self.operator = OperatorProcess(self, partitions)
+        self.operator.start()
+        assert self.operator.main is not None
+        await asyncio.wait([self.operator.main])
+        for name in stopped:
+            del self.held[name]
+        done.set_result(None)
 
     # --- a life ---
 
@@ -230,7 +259,7 @@ class World:
         before = clock.use(_Clocks(self))
         logging = structlog.get_config()
         structlog.configure(processors=[self._read_log], cache_logger_on_first_use=False)
-        self.engine.begin([self.meta(p) for p in range(PARTITIONS)], lambda: self.now_ms() + self.engine_skew_ms)
+        self.engine.begin([self.meta(p) for p in range(PARTITIONS_MAX)], lambda: self.now_ms() + self.engine_skew_ms)
         self.book.begin()
         self.engine.on_publish = self._published
         try:
@@ -310,6 +339,8 @@ class World:
     def _end(self) -> None:
         for process in (*self.edges.values(), *self.flushers.values()):
             process.kill()
+        if self.operator is not None:
+            self.operator.kill()
         tasks = asyncio.all_tasks(self.loop)
         for task in tasks:
             task.cancel()

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,3 +53,37 @@ def test_a_book_is_backed_up_beside_its_server_and_restored_where_there_is_none(
     assert (looked.returncode, json.loads(looked.stdout)["older"]) == (0, False)
     audited = run_cli("audit", "--data", str(data), "--json")
     assert json.loads(audited.stdout)["drift"] == 0
+
+
+def test_a_demo_goes_on_with_other_partitions(serving: Callable[..., Serving], data: Path) -> None:
+    server = serving(data, command="demo")
+    server.wait_ready()
+    running = run_cli("repartition", "7", "--data", str(data))
+    assert (running.returncode, "is running on" in running.stderr) == (2, True)
+    before = audited_with_rows(data, 40)
+    server.stop()
+    done = run_cli("repartition", "7", "--data", str(data), "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["before"], report["partitions"]) == (4, 7)
+    assert report["wallets"] > 0
+    assert run_cli("repartition", "7", "--data", str(data)).stdout == "The book has 7 partitions already.\n"
+    offline = json.loads(run_cli("audit", "--data", str(data), "--json").stdout)
+    assert (offline["findings"], offline["chains"]) == ([], 7)
+    assert offline["wallets"] >= before["wallets"]
+
+    server = serving(data, command="demo")
+    server.wait_ready()
+    after = audited_with_rows(data, offline["rows"] + 40)
+    assert after["chains"] == 7
+
+
+def audited_with_rows(data: Path, rows: int) -> dict[str, Any]:
+    """Return the audit of a running server once the book has that many rows; it has no findings."""
+    for _ in range(100):
+        report: dict[str, Any] = json.loads(run_cli("audit", "--data", str(data), "--json").stdout)
+        assert report["findings"] == []
+        if report["rows"] >= rows:
+            return report
+        time.sleep(0.1)
+    raise AssertionError(f"no {rows} rows: {report}")

@@ -1,4 +1,4 @@
-"""``python -m tests.bench batcher|cpu|idle|settle|away|audit``; each prints one JSON object."""
+"""``python -m tests.bench batcher|cpu|idle|settle|away|audit|repartition``; each prints one JSON object."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from tests.bench import audit, away, batcher, cpu, idle, settle
+from tests.bench import audit, away, batcher, cpu, idle, repartition, settle
 from tests.bench.deployment import opened_book
 
 Measuring = Coroutine[Any, Any, dict[str, Any]]
@@ -33,6 +33,7 @@ def main() -> int:
         ),
         "away": lambda place, book: away.run(place, book, gifts=args.gifts, partitions=args.partitions),
         "audit": lambda place, book: audit.run(place, book, gifts=args.gifts, senders=args.senders),
+        "repartition": lambda place, book: repartition.run(place, book, wallets=args.wallets, partitions=args.to),
     }
     with (
         tempfile.TemporaryDirectory(prefix="livegift-bench-") as folder,
@@ -76,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     one = add("audit", audit, with_store=True)
     one.add_argument("--gifts", type=int, default=1_000_000)
     one.add_argument("--senders", type=int, default=2_000)
+    one = add("repartition", repartition, with_store=True)
+    one.add_argument("--wallets", type=int, default=1_000_000)
+    one.add_argument("--to", type=int, default=64, help="partitions; there are 4 before")
     return parser
 
 

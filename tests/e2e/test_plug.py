@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Tab
 from tests.processes import Serving
@@ -28,6 +28,27 @@ async def kill(page: Page, server: Serving, role: str) -> None:
     await expect(line).to_have_attribute("data-seen-after", re.compile(r"^\d"), timeout=KILL_MS)
     await expect(page.get_by_test_id(f"fare-{role}")).to_have_text("up", timeout=KILL_MS)
     assert await asyncio.to_thread(server.pids, role) != [before]
+
+
+async def says_in_red_what_is_wrong(page: Page) -> None:
+    """The same page, told of losses on its way from the server."""
+
+    async def spoil(route: Route) -> None:
+        response = await route.fetch()
+        state = await response.json()
+        wrong = {"lost": 3, "doubled": 1, "drift": None, "combos_open": 2, "failures": ["no audit: it did not answer"]}
+        await route.fulfill(response=response, json=state | {"verdict": state["verdict"] | wrong})
+
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    await page.route("**/plug/state*", spoil)
+    await page.reload()
+    verdict = page.get_by_test_id("verdict")
+    await expect(page.get_by_test_id("verdict-line")).to_have_text("lost 3 · doubled 1 · drift unknown")
+    await expect(verdict).to_have_class("card verdict is-bad")
+    await expect(verdict).to_contain_text("2 combos never ended")
+    await expect(verdict).to_contain_text("no audit: it did not answer")
+    await expect(verdict).not_to_contain_text("in totals only")  # what is lost is in nobody's totals
+    await page.unroute("**/plug/state*")
 
 
 async def test_three_processes_are_killed_and_the_page_ends_on_three_zeros(
@@ -52,6 +73,7 @@ async def test_three_processes_are_killed_and_the_page_ends_on_three_zeros(
     await page.set_viewport_size({"width": 360, "height": 740})
     width: int = await page.evaluate("document.documentElement.scrollWidth")
     assert width <= 360
+    await says_in_red_what_is_wrong(page)
     assert tab.errors == []
     assert tab.strangers == []
     await context.close()

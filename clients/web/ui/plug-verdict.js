@@ -13,7 +13,8 @@ export const isClean = ({ lost, doubled, drift, out_of_order, combos_open, failu
 const Zero = ({ name, value }) =>
   html`<span class=${value === 0 ? "zero" : "zero is-bad"}>${name} <b>${value === null ? "unknown" : number(value)}</b></span>`;
 
-const Separator = () => html`<span class="separator"> · </span>`;
+/** A number with the dot that follows it, never torn apart. @param {{name: string, value: number | null}} props */
+const Dotted = (props) => html`<span class="dotted"><${Zero} ...${props} /><span class="separator"> · </span></span><wbr />`;
 
 /** What is wrong beside the three numbers, in sentences. @param {Verdict} verdict */
 function troublesOf({ out_of_order, combos_open, failures }) {
@@ -37,7 +38,7 @@ export function PlugVerdict({ state }) {
   const killed = kills.length === 1 ? "One process was killed" : `${kills.length || "No"} processes were killed`;
   return html`<section class=${`card verdict${isClean(verdict) ? "" : " is-bad"}`} data-testid="verdict">
     <h1 data-testid="verdict-line">
-      <${Zero} name="lost" value=${lost} /><${Separator} /><${Zero} name="doubled" value=${doubled} /><${Separator} /><${Zero} name="drift" value=${drift} />
+      <${Dotted} name="lost" value=${lost} /><${Dotted} name="doubled" value=${doubled} /><${Zero} name="drift" value=${drift} />
     </h1>
     <p class="verdict-story">
       ${killed}${kills.length > 0 && html` and ${number(reconnects)} connections fell; the longest wait for a gift was ${number(Math.round(stall))} ms`}.

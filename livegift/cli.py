@@ -209,8 +209,14 @@ def recover(
 
 
 @app.command
-def repartition(partitions: int, config: Settings = Config(), *, as_json: AsJson = False) -> int:  # noqa: B008
-    """Change the number of PARTITIONS that the senders of a book are spread over. No server may be running.
+def repartition(
+    count: Annotated[int, Flag(help="How many there shall be.")],
+    /,
+    config: Settings = Config(),  # noqa: B008
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Change to COUNT partitions, over which the senders of a book are spread. No server may be running.
 
     Brings everything into the book, moves wallets by movements that every audit can follow, and opens the new
     partitions. What is interrupted is begun again from the start; nothing is ever half done.
@@ -219,11 +225,11 @@ def repartition(partitions: int, config: Settings = Config(), *, as_json: AsJson
     """
     insist(config)
     configure_logs("warning", "repartition")
-    done = asyncio.run(care.repartition(config, partitions))
+    done = asyncio.run(care.repartition(config, count))
     if as_json:
         print_json(done)
     elif done["epoch"] is None:
-        print(f"The book has {partitions} partitions already.")
+        print(f"The book has {count} partitions already.")
     else:
         print(
             f"{done['before']} partitions are {done['partitions']} from epoch {done['epoch']} on: "

@@ -11,7 +11,7 @@ stop, and its task goes on for ever.
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
@@ -153,12 +153,17 @@ class Script:
         return replies
 
 
-async def unlink_matching(client: Client, pattern: str) -> None:
+async def unlink_matching(client: Client, pattern: str, *, where: Callable[[bytes], bool] = lambda name: True) -> None:
     """Drop every key whose name matches; for commands, not for servers: it looks at all names there are."""
-    async with faults():
-        names = [key async for key in client.scan_iter(match=pattern, count=UNLINK_AT_ONCE)]
-        for first in range(0, len(names), UNLINK_AT_ONCE):
-            await client.unlink(*names[first : first + UNLINK_AT_ONCE])
+    cursor = 0
+    while True:
+        async with faults():
+            reply: Any = await client.scan(cursor, match=pattern, count=UNLINK_AT_ONCE)
+            cursor, names = reply[0], [name for name in reply[1] if where(name)]
+            if names:
+                await client.unlink(*names)
+        if cursor == 0:
+            return
 
 
 def text(value: bytes) -> str:

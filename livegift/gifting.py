@@ -185,8 +185,8 @@ class Gifting:
 
     def _receipt(self, sender_id: str, outcome: Outcome, gift_event_id: str, *, settled: bool) -> Receipt:
         # A receipt of before a repartition names the partition of then.
-        partitions = next(count for since, count in self._layouts if outcome.epoch >= since)
-        p = partition_of(sender_id, partitions)
+        layout = next(one for one in self._layouts if outcome.epoch >= one.since_epoch)
+        p = partition_of(sender_id, layout.partitions)
         return Receipt(
             gift_event_id=gift_event_id,
             event_id=self._event_id(p, outcome.epoch, outcome.seq),

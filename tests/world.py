@@ -71,9 +71,9 @@ class Edge:
         self.ledger = Ledger(
             self.client,
             world.keys,
-            world.parts.facts.partitions,
+            world.parts.facts.layout,
             self.book.read_cold,
-            count_partitions=self.book.count_partitions,
+            read_layout=self.book.layout,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
             interval_ms=config.batch_interval_ms,

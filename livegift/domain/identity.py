@@ -4,11 +4,20 @@ import hashlib
 import hmac
 import zlib
 from base64 import b32encode
+from dataclasses import dataclass
 
 ID_WINDOW_MS = 15 * 60 * 1_000
 """A gift id older than this by the partition's clock is answered from the book."""
 ID_AHEAD_MS = 2 * 60 * 1_000
 """A gift id further ahead than this is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many partitions there are from an epoch on, until the next layout."""
+
+    since_epoch: int
+    partitions: int
 
 
 def partition_of(user_id: str, partitions: int) -> int:

@@ -71,9 +71,9 @@ async def serve_until(
         ledger = Ledger(
             client,
             keys,
-            facts.partitions,
+            facts.layout,
             book.read_cold,
-            count_partitions=book.count_partitions,
+            read_layout=book.layout,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
             interval_ms=config.batch_interval_ms,

@@ -71,13 +71,20 @@ class Audit:
         self._database = open_database(config, timeout_ms=max(config.sql_timeout_ms, 3_600_000), connections_max=2)
 
     async def run(self) -> Report:
-        """Return the report; raises ``Unavailable`` if recoveries never left it a consistent cut."""
+        """Return the report.
+
+        Raises ``Unavailable`` if recoveries never left it a consistent cut, ``CannotRun`` if one is still to come.
+        """
         try:
             for _ in range(TRIES_MAX):
                 try:
                     return await self._run()
                 except EpochEnded:
                     await asyncio.sleep(0.2)
+            if not self._live:
+                raise CannotRun(
+                    "The engine lags behind the book's epochs: start the server, it recovers them by itself."
+                )
             raise Unavailable(f"the partitions were recovered {TRIES_MAX} times during the audit")
         finally:
             await self._database.close()
@@ -104,6 +111,8 @@ class Audit:
             self._fold(rooms, p, gift)
 
         async def read(sql: Sql) -> tuple[list[PartitionReplay], int, dict[int, int], dict[str, dict[int, int]]]:
+            if await one_row(sql, "SELECT incarnation, partitions FROM book") != (incarnation, partitions):
+                raise EpochEnded
             epochs: dict[int, int] = dict(await sql.rows("SELECT p, epoch FROM partition"))
             marks: dict[str, dict[int, int]] = {}
             for room_id, p, seq in await sql.rows("SELECT room_id, p, seq FROM room_mark"):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import structlog
 
 from livegift.clock import monotonic_ms, now_ms
+from livegift.domain.identity import Layout
 from livegift.engine import Call, Client, Script, faults
 from livegift.errors import Fault, Unavailable
 from livegift.flusher.batch_size import BatchSize
@@ -45,7 +46,7 @@ class Flusher:
         inbox: Inbox,
         reader: JournalReader,
         *,
-        partitions: int,
+        layout: Layout,
         journal_events_max: int,
         flush_events_max: int,
         flush_pause_ms: int,
@@ -57,16 +58,16 @@ class Flusher:
         self._book = book
         self._announcer = announcer
         self._reader = reader
-        self._partitions = partitions
+        self._partitions = layout.partitions
         self._flush_pause_s = flush_pause_ms / 1_000
         self._flush_busy_pause_s = flush_busy_pause_ms / 1_000
         self._last_events = 0
         self._flush_events_max = flush_events_max
-        self._size = BatchSize(events_max=flush_events_max * partitions, timeout_ms=sql_timeout_ms)
+        self._size = BatchSize(events_max=flush_events_max * layout.partitions, timeout_ms=sql_timeout_ms)
         self._turn = 0
         self._inbox = inbox
         self.recovery = Recovery(
-            client, keys, book, reader, self._drain, partitions=partitions, journal_events_max=journal_events_max
+            client, keys, book, reader, self._drain, layout=layout, journal_events_max=journal_events_max
         )
         self._marks: dict[int, tuple[int, int]] = {}
         self._trimmed: dict[int, tuple[int, int]] = {}
@@ -146,6 +147,7 @@ class Flusher:
 
     async def _start_over(self) -> None:
         for row in await self._book.partitions():
+            self.recovery.insist_on_layout(row)
             if row.partition >= self._partitions:
                 self._retired.add(row.partition)
                 continue
@@ -184,8 +186,8 @@ class Flusher:
             return True
         await self._trim_behind()
         self.caught_up_ms |= {p: tail.read_ms for p, tail in tails.items() if tail.whole}
-        if self._retired and self._marks:
-            caught_up_ms = min(self.caught_up_ms.get(p, 0) for p in self._marks)
+        if self._retired:
+            caught_up_ms = min((self.caught_up_ms.get(p, 0) for p in active), default=0)
             self.caught_up_ms |= dict.fromkeys(self._retired, caught_up_ms)
         self.passes += 1
         self._pass_done.set()

@@ -7,6 +7,7 @@ new epoch on the book as it is.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,13 @@ async def look_or_accept(config: Config, *, accept: bool, now_ms: int) -> dict[s
     try:
         incarnation = (await people.facts()).incarnation
         keys = LedgerKeys(config.redis_prefix, incarnation)
-        found = [await _ahead(client, keys, row) for row in await book.partitions()]
+        rows = await _rows(client, keys, book)
+        found = [await _ahead(client, keys, row) for row in rows]
         ahead = [one for one in found if one is not None]
         report: dict[str, Any] = {"older": bool(ahead), "partitions": [asdict(one) for one in ahead], "journal": None}
         if ahead and accept:
             path = config.data / f"journal-given-up-{now_ms // 1_000}.jsonl"
-            await _keep_journals(client, keys, book, path)
+            await _keep_journals(client, keys, rows, path)
             report |= {"journal": str(path), "incarnation": await book.begin_incarnation(incarnation)}
             await unlink_matching(client, f"{config.redis_prefix}{incarnation}:*")
         return report
@@ -63,6 +65,16 @@ async def look_or_accept(config: Config, *, accept: bool, now_ms: int) -> dict[s
         await client.aclose()
         await people.close()
         await book.close()
+
+
+async def _rows(client: Client, keys: LedgerKeys, book: FlusherBook) -> list[PartitionRow]:
+    """Return the book's partitions, and as empty ones those that only the engine has: there were more, later."""
+    rows = {row.partition: row for row in await book.partitions()}
+    async with faults():
+        async for name in client.scan_iter(match=f"{keys.every_partition}}}:meta", count=ENTRIES_AT_ONCE):
+            p = int(name.decode().rpartition("{p")[2].partition("}")[0])
+            rows.setdefault(p, PartitionRow(p, 0, 0, 0, 0, 0, 0, b"", 0))
+    return [rows[p] for p in sorted(rows)]
 
 
 async def _ahead(client: Client, keys: LedgerKeys, row: PartitionRow) -> Ahead | None:
@@ -94,9 +106,9 @@ async def _journal(client: Client, keys: LedgerKeys, p: int) -> Any:
         start = f"({entries[-1][0].decode()}"
 
 
-async def _keep_journals(client: Client, keys: LedgerKeys, book: FlusherBook, path: Path) -> None:
+async def _keep_journals(client: Client, keys: LedgerKeys, rows: Sequence[PartitionRow], path: Path) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        for row in await book.partitions():
+        for row in rows:
             async for epoch, _, event in _journal(client, keys, row.partition):
                 if event is not None:
                     kind = "gift" if isinstance(event, JournalledGift) else "movement"

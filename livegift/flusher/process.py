@@ -52,7 +52,7 @@ class FlusherParts:
             self.announcer,
             self.inbox,
             JournalReader(client, keys, events_max=config.flush_events_max),
-            partitions=partitions,
+            layout=facts.layout,
             journal_events_max=config.journal_events_max,
             flush_events_max=config.flush_events_max,
             flush_pause_ms=config.flush_pause_ms,

@@ -7,24 +7,29 @@ order. At its bound the queue answers ``busy``.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 
 from livegift.clock import monotonic_ms, now_ms
 from livegift.engine import Arg, Client, Script
-from livegift.errors import Busy, CannotRun, Fault, Unavailable
+from livegift.errors import Busy, Fault, Unavailable
 from livegift.ledger.charge import Charge, Outcome
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.loader import Fenced, Loader
 from livegift.ledger.view import PartitionView, read_view
 
+
+class InsistOnLayout(Protocol):
+    """Asks the book for the layout in force."""
+
+    async def __call__(self, *, is_news: bool) -> None:
+        """Raise ``CannotRun`` if it is not the one that this process knows; ask in any case where ``is_news``."""
+
+
 RETRY_MS = 20
 """Pause before a partition that is being recovered is asked again."""
-
-CountPartitions = Callable[[], Awaitable[int]]
-"""How many partitions the book has now."""
 
 _gift = Script("livegift.ledger", "gift")
 
@@ -40,7 +45,7 @@ class Batcher:
         loader: Loader,
         *,
         partitions: int,
-        count_partitions: CountPartitions,
+        insist_on_layout: InsistOnLayout,
         batch_max: int,
         queue_max: int,
         interval_ms: int,
@@ -51,7 +56,7 @@ class Batcher:
         self._keys = keys
         self._loader = loader
         self._partitions = partitions
-        self._count_partitions = count_partitions
+        self._insist_on_layout = insist_on_layout
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._interval_s = interval_ms / 1_000
@@ -127,14 +132,11 @@ class Batcher:
 
     async def _look(self) -> PartitionView | None:
         view = await read_view(self._client, self._keys, self._p)
-        if view is None or view.partitions == self._partitions:
-            return view
-        # Either the engine was put back to before a repartition, which recovery will mend; or we are of before one,
-        # our senders are charged elsewhere, and not one more gift may be taken.
-        now = await self._count_partitions()
-        if now != self._partitions:
-            raise CannotRun(f"there are {now} partitions now, this process knows {self._partitions}: start it again")
-        return None
+        # If we are of before a repartition, our senders are charged elsewhere, and not one more gift may be taken.
+        await self._insist_on_layout(is_news=view is not None)
+        if view is not None and view.partitions != self._partitions:
+            return None  # the engine was put back to before one: recovery will mend that
+        return view
 
     async def _isolate(self, batch: list[Charge], error: RedisError) -> None:
         # One poisoned gift must hurt nobody else: the batch is taken apart.
@@ -178,6 +180,7 @@ class Batcher:
                 self._view = None
                 await self._again(batch, needs_recovery=reply[1] == b"owner")
             case b"busy" if reply[1] == b"closed":
+                self._view = None
                 await self._again(batch, needs_recovery=True)
             case b"busy":
                 self._fail(batch, Busy(f"the journal of partition {self._p} is at its limit", retry_after_ms=1_000))

@@ -20,6 +20,9 @@ class LedgerKeys:
         self.hints_channel = f"{self._prefix}hints"
         """``inbox``, ``rooms`` or ``partitions``: what has news; the flusher looks, edges forget rooms."""
 
+        self.every_partition = f"{self._prefix}{{p*"
+        """Pattern of all partitions' keys."""
+
     def partition(self, p: int) -> str:
         """Return the common start of a partition's keys."""
         return f"{self._prefix}{{p{p:03d}}}:"

@@ -1,19 +1,26 @@
 """The ledger as an edge uses it: charge a gift, read a balance, hear of marks."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from livegift.domain.identity import partition_of
+from livegift.clock import monotonic_ms
+from livegift.domain.identity import Layout, partition_of
 from livegift.engine import Client, faults
-from livegift.errors import Fault
-from livegift.ledger.batcher import Batcher, CountPartitions
+from livegift.errors import CannotRun, Fault
+from livegift.ledger.batcher import Batcher
 from livegift.ledger.charge import Charge
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.loader import Loader, ReadCold
 from livegift.ledger.view import read_view
 
 NUDGE_INTERVAL_S = 0.05
+LAYOUT_FRESH_MS = 1_000
+"""While a partition is away the book is asked this often whether there are others now."""
+
+ReadLayout = Callable[[], Awaitable[Layout]]
+"""The layout in force, from the book."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,16 +32,19 @@ class Ledger:
         self,
         client: Client,
         keys: LedgerKeys,
-        partitions: int,
+        layout: Layout,
         read_cold: ReadCold,
         *,
-        count_partitions: CountPartitions,
+        read_layout: ReadLayout,
         batch_max: int,
         queue_max: int,
         interval_ms: int,
         hot_wallets_max: int,
     ) -> None:
-        self.partitions = partitions
+        self.partitions = layout.partitions
+        self._layout = layout
+        self._read_layout = read_layout
+        self._layout_read_ms = 0
         self._client = client
         self._keys = keys
         self._read_cold = read_cold
@@ -46,14 +56,14 @@ class Ledger:
                 client,
                 keys,
                 loader,
-                partitions=partitions,
-                count_partitions=count_partitions,
+                partitions=layout.partitions,
+                insist_on_layout=self._insist_on_layout,
                 batch_max=batch_max,
                 queue_max=queue_max,
                 interval_ms=interval_ms,
                 needs_recovery=self._nudged.set,
             )
-            for p in range(partitions)
+            for p in range(layout.partitions)
         ]
 
     async def run(self) -> None:
@@ -88,6 +98,18 @@ class Ledger:
                 await self._client.publish(self._keys.hints_channel, what)
         except Fault as fault:
             log.debug("hint_lost", why=str(fault))
+
+    async def _insist_on_layout(self, *, is_news: bool) -> None:
+        now_ms = monotonic_ms()
+        if not is_news and now_ms - self._layout_read_ms < LAYOUT_FRESH_MS:
+            return
+        found = await self._read_layout()
+        if found != self._layout:
+            raise CannotRun(
+                f"there are {found.partitions} partitions now, this process knows {self._layout.partitions} "
+                f"of epoch {self._layout.since_epoch}: start it again"
+            )
+        self._layout_read_ms = now_ms
 
     async def _pass_nudges_on(self) -> None:
         while True:

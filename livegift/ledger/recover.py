@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import structlog
 
 from livegift.clock import now_ms
+from livegift.domain.identity import Layout
 from livegift.engine import Client, Script, faults
 from livegift.errors import Busy, CannotRun
 from livegift.ledger.journal import JournalReader
@@ -56,7 +57,7 @@ class Recovery:
         reader: JournalReader,
         drain: Callable[[PartitionBatch], Awaitable[None]],
         *,
-        partitions: int,
+        layout: Layout,
         journal_events_max: int,
     ) -> None:
         self._client = client
@@ -64,7 +65,7 @@ class Recovery:
         self._book = book
         self._reader = reader
         self._drain_batch = drain
-        self._partitions = partitions
+        self._layout = layout
         self._journal_events_max = journal_events_max
 
     async def refuse_older(self, p: int) -> None:
@@ -77,11 +78,16 @@ class Recovery:
 
     async def _row(self, p: int) -> PartitionRow:
         row = await self._book.partition(p)
-        if row.partitions != self._partitions:
-            raise CannotRun(
-                f"the book has {row.partitions} partitions now, this process knows {self._partitions}: start it again"
-            )
+        self.insist_on_layout(row)
         return row
+
+    def insist_on_layout(self, row: PartitionRow) -> None:
+        """Raise ``CannotRun`` if the partitions have been changed since this process began."""
+        if row.layout != self._layout.since_epoch:
+            raise CannotRun(
+                f"the partitions have been changed since epoch {self._layout.since_epoch}, when there were "
+                f"{self._layout.partitions}: start this process again"
+            )
 
     async def _refuse_older(self, row: PartitionRow) -> None:
         async with faults():
@@ -170,8 +176,8 @@ class Recovery:
         if int(meta["epoch"]) > row.epoch:
             await self._refuse(row, (int(meta["epoch"]), int(meta["seq"])))
         # What stands under an epoch that has ended in the book may be of another number: it is not read any more.
-        if int(meta["epoch"]) == row.epoch and int(meta["partitions"]) != self._partitions:
-            raise CannotRun(f"the engine holds {meta['partitions']} partitions, the book has {self._partitions}")
+        if int(meta["epoch"]) == row.epoch and int(meta["partitions"]) != self._layout.partitions:
+            raise CannotRun(f"the engine holds {meta['partitions']} partitions, the book has {self._layout.partitions}")
 
     async def _drain(self, row: PartitionRow, meta: dict[str, str]) -> PartitionRow:
         p = row.partition
@@ -199,7 +205,7 @@ class Recovery:
             self._client,
             [self._keys.meta(p), self._keys.journal(p)],
             [
-                *(LAYOUT, self._partitions, row.epoch, row.generation, row.mark, row.inbox_done, row.clock_ms),
+                *(LAYOUT, self._layout.partitions, row.epoch, row.generation, row.mark, row.inbox_done, row.clock_ms),
                 *(self._journal_events_max, owner, row.chain.hex()),
             ],
         )

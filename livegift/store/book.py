@@ -11,7 +11,7 @@ from uuid_utils import uuid7
 
 from livegift.domain.catalogue import Catalogue, GiftRow
 from livegift.domain.coins import is_amount
-from livegift.domain.identity import partition_of
+from livegift.domain.identity import Layout, partition_of
 from livegift.domain.people import InboxEntry, RoomRow, User, WalletRow
 from livegift.errors import Unavailable
 from livegift.store.events import MOVES, movement_delta
@@ -26,12 +26,21 @@ _ROOM = """SELECT room.id, title, creator_id, person.name, closed_at_ms
 
 @dataclass(frozen=True, slots=True)
 class BookFacts:
-    """What never changes while a process runs."""
+    """What never changes while a process runs: once it does, the process must end."""
 
     incarnation: int
-    partitions: int
-    layouts: tuple[tuple[int, int], ...]
-    """(since epoch, partitions), oldest first: where an older epoch's receipts were given."""
+    layouts: tuple[Layout, ...]
+    """Oldest first, the one in force last: an older epoch's receipts were given in an older one."""
+
+    @property
+    def layout(self) -> Layout:
+        """The layout in force."""
+        return self.layouts[-1]
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions there are."""
+        return self.layout.partitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +87,17 @@ class Book:
         """Return incarnation and number of partitions."""
 
         async def read(sql: Sql) -> BookFacts:
-            incarnation, partitions = await one_row(sql, "SELECT incarnation, partitions FROM book")
+            (incarnation,) = await one_row(sql, "SELECT incarnation FROM book")
             layouts = await sql.rows("SELECT since_epoch, partitions FROM layout ORDER BY since_epoch")
-            return BookFacts(incarnation, partitions, tuple((since, count) for since, count in layouts))
+            return BookFacts(incarnation, tuple(Layout(*layout) for layout in layouts))
 
         return await self._reads.read(read)
 
-    async def count_partitions(self) -> int:
-        """Return how many partitions there are now."""
-        row = await self._row("SELECT partitions FROM book")
+    async def layout(self) -> Layout:
+        """Return the layout in force now."""
+        row = await self._row("SELECT since_epoch, partitions FROM layout ORDER BY since_epoch DESC LIMIT 1")
         assert row is not None
-        return int(row[0])
+        return Layout(*row)
 
     # --- people and their wallets ---
 

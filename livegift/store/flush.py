@@ -81,7 +81,7 @@ async def _known(sql: Sql, batches: Sequence[PartitionBatch]) -> Known:
             else:
                 users.add(event.entry.user_id)
     partitions = [batch.partition for batch in batches]
-    wallets = await sql.rows("SELECT user_id, coins, frozen FROM wallet WHERE user_id = ANY($1)", sorted(users))
+    wallets = await sql.rows("SELECT user_id, coins, frozen, p FROM wallet WHERE user_id = ANY($1)", sorted(users))
     stripes = await sql.rows(
         "SELECT p, creator_id, points FROM stripe WHERE p = ANY($1) AND creator_id = ANY($2)",
         *(partitions, sorted(creators)),
@@ -90,7 +90,7 @@ async def _known(sql: Sql, batches: Sequence[PartitionBatch]) -> Known:
         "SELECT p, room_id, seq FROM room_mark WHERE p = ANY($1) AND room_id = ANY($2)", partitions, sorted(rooms)
     )
     return Known(
-        wallets={user: (coins, frozen) for user, coins, frozen in wallets},
+        wallets={user: (coins, frozen, p) for user, coins, frozen, p in wallets},
         stripes={(p, creator): points for p, creator, points in stripes},
         rooms={(p, room): seq for p, room, seq in marks},
     )

@@ -28,8 +28,8 @@ class PartitionRow:
     inbox_done: int
     clock_ms: int
     chain: bytes
-    partitions: int
-    """How many the book has; those from this number on are of before a repartition."""
+    layout: int
+    """Epoch since which there are as many partitions as now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class LiveRoom:
 
 
 _PARTITION = """SELECT p, epoch, mark, announced, generation, inbox_done, clock_ms, chain,
-(SELECT partitions FROM book) FROM partition"""
+(SELECT max(since_epoch) FROM layout) FROM partition"""
 
 _FEED = """
 SELECT gift.p, gift.epoch, gift.seq, gift.prev, gift.ts_ms, gift.gift_event_id, gift.digest, gift.sender_id, s.name,

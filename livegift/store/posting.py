@@ -33,8 +33,8 @@ class Disagreement(BookDisagrees):
 class Known:
     """What the book knows of everything that a set of batches touches."""
 
-    wallets: dict[str, tuple[int, int]]
-    """user -> (coins, frozen 0 or 1)"""
+    wallets: dict[str, tuple[int, int, int]]
+    """user -> (coins, frozen 0 or 1, partition)"""
     stripes: dict[tuple[int, str], int]
     """(partition, creator) -> points"""
     rooms: dict[tuple[int, str], int]
@@ -71,15 +71,18 @@ class Posting:
                 self._movement(event)
 
     def _set_wallet(self, user_id: str, kind: str, *, delta: int, balance: int, seq: int) -> None:
-        before, frozen = self.known.wallets.get(user_id, (0, 0))
+        p = self.batch.partition
+        before, frozen, home = self.known.wallets.get(user_id, (0, 0, p))
+        if home != p:
+            raise Disagreement(p, f"seq {seq}: wallet {user_id} is in partition {home}")
         if before + delta != balance:
             raise Disagreement(
-                self.batch.partition,
+                p,
                 f"seq {seq}: wallet {user_id} has {before} in the book, {delta:+} makes {before + delta}, "
                 f"the journal says {balance}",
             )
         frozen = frozen_after(kind, balance, frozen)
-        self.known.wallets[user_id] = (balance, frozen)
+        self.known.wallets[user_id] = (balance, frozen, p)
         self.wallets[user_id] = (balance, frozen, seq)
 
     def _gift(self, gift: JournalledGift) -> None:

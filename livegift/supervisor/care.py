@@ -10,21 +10,24 @@ from typing import Any
 from livegift.clock import now_ms
 from livegift.config import Config
 from livegift.edge.auth import load_secret
-from livegift.errors import CannotRun
+from livegift.errors import CannotRun, Unavailable
 from livegift.flusher.older import look_or_accept
 from livegift.flusher.repartition import repartition as change_partitions
-from livegift.ledger.data_lock import DataLock
+from livegift.ledger.data_lock import DataLock, is_served
 from livegift.ledger.embedded import EmbeddedServer
 from livegift.store.dump import dump, load
 from livegift.store.open import open_book, open_database, prepare
 
 CARE_MS = 24 * 3_600_000
-"""Time limit of a whole backup or restore."""
+"""Time limit of a whole backup, restore or repartition."""
 
 
 async def backup(config: Config, path: Path) -> dict[str, Any]:
     """Write the book to a new file; gifts go on meanwhile. Raises ``CannotRun``, ``Unavailable``."""
     await _insist_on_book(config)
+    if not is_served(config.data):
+        await prepare(config)
+    await _insist_on_schema(config)
     database = open_database(config, timeout_ms=CARE_MS)
     try:
         return await dump(database, path, secret=load_secret(config.secret_path), now_ms=now_ms())
@@ -40,10 +43,22 @@ async def _insist_on_book(config: Config) -> None:
         raise CannotRun(f"There is no {config.secret_path}; name the directory of the book's server with --data.")
     book = open_book(config)
     try:
-        await book.facts()
+        await book.rate_version()
     finally:
         await book.close()
-    await prepare(config)  # a book of an older livegift is brought up to date first
+
+
+async def _insist_on_schema(config: Config) -> None:
+    """Raise ``CannotRun`` for a book that an older livegift serves: brought up to date, that one could not read it."""
+    book = open_book(config)
+    try:
+        await book.facts()
+    except (Unavailable, CannotRun) as error:
+        raise CannotRun(
+            f"The book is an older livegift's: start its server with this version first ({error})."
+        ) from error
+    finally:
+        await book.close()
 
 
 async def restore(config: Config, path: Path) -> dict[str, Any]:
@@ -85,13 +100,14 @@ async def repartition(config: Config, partitions: int) -> dict[str, Any]:
     """Change the number of the book's partitions; no server may be running. Raises ``CannotRun``, ``Fault``."""
     await _insist_on_book(config)
     async with _engine(config) as with_engine:
-        return await change_partitions(with_engine, load_secret(config.secret_path), partitions)
+        return await change_partitions(with_engine, load_secret(config.secret_path), partitions, timeout_ms=CARE_MS)
 
 
 @asynccontextmanager
 async def _engine(config: Config) -> AsyncIterator[Config]:
     """Hold the data directory and yield settings that name its engine: the one given, else the embedded one."""
     with DataLock(config.data) as lock:
+        await prepare(config)  # a book of an older livegift is brought up to date first
         if config.redis_url is not None:
             yield config
             return

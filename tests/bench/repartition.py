@@ -25,11 +25,11 @@ LIMIT_MS = 600_000
 
 async def run(folder: Path, book: Book, *, wallets: int, partitions: int) -> dict[str, Any]:
     """Fill a book with ``wallets`` wallets in 4 partitions, and spread them over ``partitions``."""
-    async with deployed(folder, book, sql_timeout_ms=LIMIT_MS) as (world, _):
+    async with deployed(folder, book) as (world, _):
         for first in range(0, wallets, AT_ONCE):
             await _fill(world, [f"sender-{n}" for n in range(first, min(first + AT_ONCE, wallets))])
         started = time.monotonic()
-        done = await repartition(world.config, SECRET, partitions)
+        done = await repartition(world.config, SECRET, partitions, timeout_ms=LIMIT_MS)
         seconds = time.monotonic() - started
         report = await audit(world.config, SECRET, live=False)
         return {

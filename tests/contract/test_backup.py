@@ -170,3 +170,16 @@ async def test_a_restored_older_book_is_refused_until_it_is_accepted(
         assert (await audit(after.config, SECRET, live=True))["findings"] == []
     await after.close()
     await world.close()
+
+
+async def test_a_backup_of_before_layouts_is_restored_with_one(
+    valkey: str, tmp_path: Path, other: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await World.made(valkey, tmp_path, partitions=3)
+    with monkeypatch.context() as before:
+        before.setattr("livegift.store.dump.schema_known", lambda: 1)
+        before.setattr("livegift.store.dump.TABLES", {name: TABLES[name] for name in TABLES if name != "layout"})
+        await backup_of(world, tmp_path / "old")
+    await world.close()
+    await restored(other, tmp_path / "old")
+    assert (await rows_of(other))["layout"] == [(0, 3)]

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +89,34 @@ def audited_with_rows(data: Path, rows: int) -> dict[str, Any]:
             return report
         time.sleep(0.1)
     raise AssertionError(f"no {rows} rows: {report}")
+
+
+def test_no_number_changes_nothing_whatever_the_settings_say(
+    serving: Callable[..., Serving], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serving(data)
+    server.wait_ready()
+    server.stop()
+    (tmp_path / "livegift.toml").write_text("partitions = 3\n")
+    monkeypatch.setenv("LIVEGIFT_PARTITIONS", "5")
+    done = run_cli("repartition", "--data", str(data), cwd=tmp_path)
+    assert done.returncode == 2, done.stdout
+    assert json.loads(run_cli("repartition", "4", "--data", str(data), "--json", cwd=tmp_path).stdout)["epoch"] is None
+
+
+def test_a_book_of_the_version_before_is_cared_for(serving: Callable[..., Serving], data: Path, tmp_path: Path) -> None:
+    server = serving(data)
+    server.wait_ready()
+
+    def make_older() -> None:
+        with closing(sqlite3.connect(data / "book.sqlite3")) as book:
+            book.executescript("DROP TABLE IF EXISTS layout; PRAGMA user_version = 1")
+
+    make_older()
+    beside = run_cli("backup", str(tmp_path / "beside"), "--data", str(data))
+    assert (beside.returncode, "older livegift's" in beside.stderr) == (2, True)
+    server.stop()
+    for command in (["backup", str(tmp_path / "after")], ["recover"], ["repartition", "6"]):
+        make_older()
+        done = run_cli(*command, "--data", str(data))
+        assert done.returncode == 0, done.stderr

@@ -90,9 +90,9 @@ class EdgeProcess(Process):
         ledger = Ledger(
             client,
             LedgerKeys(config.redis_prefix, 1),
-            self.facts.partitions,
+            self.facts.layout,
             self.book.read_cold,
-            count_partitions=self.book.count_partitions,
+            read_layout=self.book.layout,
             batch_max=config.batch_gifts_max,
             queue_max=config.send_queue_max,
             interval_ms=config.batch_interval_ms,
@@ -201,11 +201,11 @@ class OperatorProcess(Process):
         self._partitions = partitions
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
-        before = self.facts.partitions
         try:
-            await change(make_parts(self.world, self), self._partitions)
+            parts = make_parts(self.world, self)
+            await change(parts, parts.book, self._partitions)
             self.facts = self.world.facts()
-            await open_new(make_parts(self.world, self), before)
+            await open_new(make_parts(self.world, self))
         except (Fault, CannotRun) as error:
             self.world.note(self.name, f"{type(error).__name__}: {error}")
 

@@ -13,6 +13,7 @@ import structlog
 from livegift import clock
 from livegift.config import Config
 from livegift.domain.catalogue import FIRST_GIFTS
+from livegift.domain.identity import Layout
 from livegift.store.book import BookFacts
 from tests.simulation.check_book import check_book
 from tests.simulation.check_engine import ahead_ms, check_engine, unrest
@@ -126,9 +127,8 @@ class World:
 
     def facts(self) -> BookFacts:
         """What a process that begins now reads."""
-        ((partitions,),) = self.book.query("SELECT partitions FROM book")
         layouts = self.book.query("SELECT since_epoch, partitions FROM layout ORDER BY since_epoch")
-        return BookFacts(1, partitions, tuple(layouts))
+        return BookFacts(1, tuple(Layout(*layout) for layout in layouts))
 
     # --- what happens is noted ---
 

@@ -90,6 +90,8 @@ local function join_combo(key, ts, event_id, count, spent, p, fact)
     combo = false
   end
   if not combo then combo = { id = event_id, total = 0, coins = 0, last = ts, p = p, fact = fact } end
+  -- Its sender may have moved to another partition since: the newest gift's is the one to wait for.
+  if ts >= combo.last then combo.p = p end
   combo.total, combo.coins, combo.last = combo.total + count, combo.coins + spent, math.max(combo.last, ts)
   combos[key] = combo
   return combo

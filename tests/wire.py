@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+import msgpack
 import websockets
 from uuid_utils import uuid7
 
 WAIT_S = 10.0
+JSON = "livegift.v1.json"
+MSGPACK = "livegift.v1.msgpack"
 
 
 class Wire:
@@ -23,12 +26,16 @@ class Wire:
 
     async def receive(self) -> dict[str, Any]:
         async with asyncio.timeout(WAIT_S):
-            return dict(json.loads(await self.socket.recv()))
+            frame = await self.socket.recv()
+        # Text is JSON and binary is MessagePack: the kind of frame that came is judged with its content.
+        return dict(json.loads(frame) if isinstance(frame, str) else msgpack.unpackb(frame))
 
     async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
         self._id += 1
         number = fields.pop("id", self._id)
-        await self.socket.send(json.dumps({"type": kind, "id": number, **fields}))
+        command = {"type": kind, "id": number, **fields}
+        is_binary = self.socket.subprotocol == MSGPACK
+        await self.socket.send(msgpack.packb(command) if is_binary else json.dumps(command))
         return await self.reply(number)
 
     async def reply(self, number: int | None) -> dict[str, Any]:
@@ -62,11 +69,11 @@ async def login(url: str, name: str, role: str = "viewer") -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def wire(url: str, token: str | None = None) -> AsyncIterator[Wire]:
+async def wire(url: str, token: str | None = None, subprotocol: str = JSON) -> AsyncIterator[Wire]:
     """Open a connection; with a token, connected."""
     async with websockets.connect(
         url.replace("http", "ws") + "/v1/ws",
-        subprotocols=["livegift.v1.json"],  # type: ignore[list-item]
+        subprotocols=[subprotocol],  # type: ignore[list-item]
         proxy=None,
         close_timeout=3,
     ) as socket:

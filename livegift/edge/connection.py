@@ -391,7 +391,7 @@ def bind(context: "EdgeContext") -> type[Connection]:
 def _select_subprotocol(_: ServerProtocol, offered: Any) -> Any:
     if not offered:
         return None  # the default codec, unnamed
-    for name in CODECS:
-        if name in offered:
+    for name in offered:  # in the client's order
+        if name in CODECS:
             return name
     raise NegotiationError(f"the subprotocols are {', '.join(CODECS)}")

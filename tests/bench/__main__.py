@@ -1,4 +1,4 @@
-"""``python -m tests.bench batcher|cpu|idle|settle|away|audit|repartition``; each prints one JSON object."""
+"""``python -m tests.bench batcher|codec|cpu|idle|settle|away|audit|repartition``; each prints one JSON object."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from tests.bench import audit, away, batcher, cpu, idle, repartition, settle
+from tests.bench import audit, away, batcher, codec, cpu, idle, repartition, settle
 from tests.bench.deployment import opened_book
 
 Measuring = Coroutine[Any, Any, dict[str, Any]]
@@ -24,6 +24,7 @@ def main() -> int:
     args = _parser().parse_args()
     work: dict[str, Callable[[Path, Any], Measuring]] = {
         "batcher": lambda place, _: batcher.run(place, gifts=args.gifts, in_flight=args.in_flight),
+        "codec": lambda *_: codec.run(events=args.events),
         "cpu": lambda place, _: cpu.run(
             place, rate=args.rate, senders=args.senders, rooms=args.rooms, seconds=args.seconds
         ),
@@ -58,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     one = add("batcher", batcher)
     one.add_argument("--gifts", type=int, default=200_000)
     one.add_argument("--in-flight", type=int, default=1_024)
+    one = add("codec", codec)
+    one.add_argument("--events", type=int, default=10)
     one = add("cpu", cpu)
     one.add_argument("--rate", type=float, default=3_000)
     one.add_argument("--senders", type=int, default=400)

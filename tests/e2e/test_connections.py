@@ -5,11 +5,12 @@ import json
 from typing import Any
 
 import httpx2
+import msgpack
 import pytest
 import websockets
 
 from livegift.edge.auth import load_secret, mint
-from tests.wire import login, wire
+from tests.wire import JSON, MSGPACK, login, wire
 
 Server = dict[str, Any]
 
@@ -45,6 +46,43 @@ async def test_an_unreadable_frame_is_a_typed_error(server: Server, frame: str, 
         await client.socket.send(frame)
         answer = await client.receive()
         assert (answer["type"], answer["id"], answer["error"]["code"]) == ("error", number, code)
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "number"),
+    [
+        (b"\xc1", "bad_request", None),
+        (b"\x90", "bad_request", None),
+        (msgpack.packb({"type": "dance", "id": 4}), "unknown_command", 4),
+        (msgpack.packb({"type": "subscribe", "id": 5}), "bad_request", 5),
+        (msgpack.packb({"id": 6, "type": "subscribe", "room": "@@"}).replace(b"@@", b"\xff\xfe"), "bad_request", 6),
+    ],
+)
+async def test_unreadable_messagepack_is_the_same_typed_error(
+    server: Server, frame: bytes, code: str, number: int | None
+) -> None:
+    async with wire(server["url"], subprotocol=MSGPACK) as client:
+        await client.socket.send(frame)
+        answer = await client.receive()
+        assert (answer["type"], answer["id"], answer["error"]["code"]) == ("error", number, code)
+
+
+@pytest.mark.parametrize(("subprotocol", "frame"), [(JSON, b"{}"), (MSGPACK, "{}")])
+async def test_a_frame_of_the_other_codecs_kind_closes_with_1003(
+    server: Server, subprotocol: str, frame: str | bytes
+) -> None:
+    async with wire(server["url"], subprotocol=subprotocol) as client:
+        await client.socket.send(frame)
+        assert await close_code(client.socket) == 1003
+
+
+@pytest.mark.parametrize("offered", [[MSGPACK, JSON], [JSON, MSGPACK], ["livegift.v9", MSGPACK]])
+async def test_of_several_subprotocols_the_clients_first_that_is_known_is_taken(
+    server: Server, offered: list[Any]
+) -> None:
+    url = server["url"].replace("http", "ws") + "/v1/ws"
+    async with websockets.connect(url, subprotocols=offered, proxy=None) as socket:
+        assert socket.subprotocol == next(name for name in offered if name in (JSON, MSGPACK))
 
 
 async def test_ten_unreadable_frames_close_the_connection(server: Server) -> None:
@@ -86,6 +124,10 @@ async def test_frames_may_come_in_pieces_and_messages_in_fragments(server: Serve
     async with wire(server["url"]) as client:
         text = json.dumps({"type": "connect", "id": 1, "token": token})
         await client.socket.send([text[:5], text[5:9], text[9:]])
+        assert (await client.reply(1))["type"] == "connected"
+    async with wire(server["url"], subprotocol=MSGPACK) as client:
+        packed = msgpack.packb({"type": "connect", "id": 1, "token": token})
+        await client.socket.send([packed[:5], packed[5:9], packed[9:]])
         assert (await client.reply(1))["type"] == "connected"
 
 

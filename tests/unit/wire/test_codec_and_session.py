@@ -10,8 +10,9 @@ from livegift.wire.codes import REFUSALS
 from livegift.wire.messages import AnyCommand, Connect, Error, Message, Ping, Send
 from livegift.wire.session import ABUSE_FRAMES, ABUSE_MS, Authenticate, Close, Perform, Reply, Session
 
+integers = st.integers(-(2**63), 2**64 - 1)  # what both codecs can carry
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none() | st.booleans() | integers | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=8,
 )
@@ -19,12 +20,12 @@ near_commands = st.fixed_dictionaries(
     {},
     optional={
         "type": st.sampled_from(["connect", "send", "ping", "subscribe", "dance"]) | json_values,
-        "id": st.integers() | json_values,
+        "id": integers | json_values,
         "room": st.text(max_size=70) | json_values,
         "gift": st.text(max_size=70),
         "gift_event_id": st.text(max_size=40) | json_values,
-        "price_coins": st.integers() | json_values,
-        "count": st.integers() | st.floats() | json_values,
+        "price_coins": integers | json_values,
+        "count": integers | st.floats() | json_values,
         "token": st.text(max_size=20) | json_values,
     },
 )
@@ -48,6 +49,7 @@ def test_any_bytes_are_a_command_or_a_typed_refusal(frame: bytes) -> None:
     [
         ({"type": "ping"}, "bad_request", None),
         ({"type": "ping", "id": 2**53}, "bad_request", None),
+        ({"type": "ping", "id": 10**30}, "bad_request", None),
         ({"type": "fly", "id": 3}, "unknown_command", 3),
         ({"id": 3}, "bad_request", 3),
         ({"type": "send", "id": 3, "room": "r", "gift": "g", "gift_event_id": "x", "price_coins": 1, "count": 1.5},

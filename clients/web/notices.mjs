@@ -3,11 +3,11 @@
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-const BUNDLED = ["preact", "htm", "@preact/signals", "@preact/signals-core", "@iconify-json/noto"];
+const BUNDLED = ["preact", "htm", "@preact/signals", "@preact/signals-core", "@msgpack/msgpack", "@iconify-json/noto"];
 
 /** @param {string} modules the folder node_modules */
 export async function noticesOf(modules) {
-  const parts = ["livegift's pages contain the following works of others.\n"];
+  const parts = ["livegift's pages and SDK contain the following works of others.\n"];
   for (const name of BUNDLED) {
     const folder = join(modules, name);
     const about = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));

@@ -38,6 +38,7 @@ def routes() -> list[BaseRoute]:
         Route("/r/{room_id}", page_of("room.html")),
         Route("/studio", page_of("studio.html")),
         Route("/livegift.js", page_of("livegift.js")),
+        Route("/livegift-msgpack.js", page_of("livegift-msgpack.js")),
         assets(),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from livegift_client.codec import CODECS, CodecName
 from livegift_client.commands import Send
 from livegift_client.effects import (
     BalanceMoved,
@@ -25,7 +26,6 @@ from livegift_client.events import FeedKind, User
 from livegift_client.feed import Feed
 from livegift_client.link import OPEN_TIMEOUT_S, Link, Token
 from livegift_client.messages import AnyMessage, RoomFrame, RoomMessage, SnapshotPush, Subscribed
-from livegift_client.reading import decode
 from livegift_client.receipt import Receipt, Receipts
 from livegift_client.session import Session
 from livegift_client.subscription import Follower, Subscription
@@ -36,8 +36,9 @@ class Client:
     """One person's connection: ``async with Client(url, token) as client``. It reconnects by itself until it is left.
 
     ``balance`` is in coins, as last heard; ``user`` is who the token says we are. ``on_balance(coins, reason)`` is
-    called when the balance moves. ``observe`` sees every message of a room before it is judged, and ``decoder`` reads
-    the frames: both are for programs that hold very many clients.
+    called when the balance moves. ``codec="msgpack"`` speaks MessagePack instead of JSON: a quarter fewer bytes, else
+    the same. ``observe`` sees every message of a room before it is judged, and ``decoder`` reads the frames in the
+    codec's stead: both are for programs that hold very many clients.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class Client:
         ssl: Any = None,
         on_balance: Callable[[int, str], None] | None = None,
         observe: Callable[[RoomMessage], None] | None = None,
-        decoder: Callable[[bytes], AnyMessage | None] = decode,
+        codec: CodecName = "json",
+        decoder: Callable[[bytes], AnyMessage | None] | None = None,
     ) -> None:
         self.user: User | None = None
         self.balance: int | None = None
         self._url, self._open_timeout_s = websocket_url(url), open_timeout_s
         self._on_balance, self._observe = on_balance, observe
-        self._session = Session(random.random)
+        self._session = Session(random.random, CODECS[codec].encode)
         self._receipts = Receipts()
         self._followers: dict[int, Follower] = {}
         self._failure: LivegiftError | None = None
@@ -66,7 +68,8 @@ class Client:
             token,
             self._session,
             random.random,
-            decoder=decoder,
+            codec=CODECS[codec],
+            decoder=decoder or CODECS[codec].decode,
             on_opened=lambda token: self._perform(self._session.opened(token, now_ms=self._link.now_ms)),
             on_message=self._receive,
             on_turn=lambda: self._perform(self._session.tick(self._link.now_ms)),

@@ -58,4 +58,5 @@ class Send(Command, tag="send", frozen=True):
     anonymous: bool = False
 
 
-encode = msgspec.json.Encoder().encode
+encode_json = msgspec.json.Encoder().encode
+encode_msgpack = msgspec.msgpack.Encoder().encode

@@ -13,6 +13,7 @@ import msgspec
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from livegift_client.backoff import Backoff
+from livegift_client.codec import Codec
 from livegift_client.errors import NO_RECONNECT_CODES, Closed, HttpFailed, LivegiftError, Unreachable
 from livegift_client.messages import AnyMessage
 from livegift_client.session import Session
@@ -39,6 +40,7 @@ class Link:
         session: Session,
         chance: Callable[[], float],
         *,
+        codec: Codec,
         decoder: Callable[[bytes], AnyMessage | None],
         on_opened: Callable[[str], None],
         on_message: Callable[[AnyMessage], None],
@@ -50,7 +52,7 @@ class Link:
         self.unreadable = 0
         """Frames of a known type that could not be read; they are logged and skipped."""
         self.last_fault: Exception | None = None
-        self._url, self._token, self._session = url, token, session
+        self._url, self._token, self._session, self._codec = url, token, session, codec
         self._decode, self._on_opened, self._on_message, self._on_turn = decoder, on_opened, on_message, on_turn
         self._proxy, self._ssl = proxy, ssl
         self._backoff = Backoff(chance)
@@ -125,7 +127,12 @@ class Link:
         try:
             token = self._token if isinstance(self._token, str) else await self._token()
             wire = await open_wire(
-                self._url, self._receive, open_timeout_s=OPEN_TIMEOUT_S, proxy=self._proxy, ssl=self._ssl
+                self._url,
+                self._receive,
+                codec=self._codec,
+                open_timeout_s=OPEN_TIMEOUT_S,
+                proxy=self._proxy,
+                ssl=self._ssl,
             )
         except InvalidStatus as error:
             status = error.response.status_code

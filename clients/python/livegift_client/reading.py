@@ -4,6 +4,7 @@ Unknown fields, message types and event types are ignored, so an older client wo
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -25,37 +26,12 @@ from livegift_client.messages import (
     WalletPush,
 )
 
+_Decoder = type[msgspec.json.Decoder[Any]] | type[msgspec.msgpack.Decoder[Any]]
+
 
 class _Head(Struct):
     type: str
     events: list[Raw] = []
-
-
-_decode_message: Callable[[bytes], AnyMessage] = msgspec.json.Decoder(AnyMessage).decode
-_decode_event: Callable[[Raw], AnyEvent] = msgspec.json.Decoder(AnyEvent).decode
-_decode_head = msgspec.json.Decoder(_Head).decode
-_decode_sketch = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_int = msgspec.json.Decoder(int).decode
-
-
-def decode(frame: bytes) -> AnyMessage | None:
-    """Read one frame; None for a message type that this client doesn't know.
-
-    Raises ``msgspec.ValidationError`` for a known type with fields that don't fit, ``msgspec.DecodeError`` for a
-    frame that is no JSON.
-    """
-    try:
-        return _decode_message(frame)
-    except msgspec.ValidationError:
-        head = _decode_head(frame)
-        if head.type not in _TYPES:
-            return None
-        if not head.events:
-            raise
-        # An unknown event type is rare, so only then is the frame read a second time, event by event.
-        sketch = _decode_sketch(frame)
-        sketch["events"] = Raw(msgspec.json.encode([_known(raw) for raw in head.events]))
-        return _decode_message(msgspec.json.encode(sketch))
 
 
 _TYPES = frozenset(
@@ -67,8 +43,43 @@ _TYPES = frozenset(
 )
 
 
-def _known(raw: Raw) -> AnyEvent:
-    try:
-        return _decode_event(raw)
-    except msgspec.ValidationError:
-        return OtherEvent(offset=_decode_int(_decode_sketch(raw)["offset"]))
+class _Reader:
+    """Reads the frames of one codec: msgspec's ``json`` or ``msgpack``."""
+
+    def __init__(self, decoder: _Decoder, encode: Callable[[Any], bytes]) -> None:
+        self._message: Callable[[bytes], AnyMessage] = decoder(AnyMessage).decode
+        self._event: Callable[[Raw], AnyEvent] = decoder(AnyEvent).decode
+        self._head: Callable[[bytes], _Head] = decoder(_Head).decode
+        self._sketch: Callable[[bytes | Raw], dict[str, Raw]] = decoder(dict[str, Raw]).decode
+        self._int: Callable[[Raw], int] = decoder(int).decode
+        self._encode = encode
+
+    def __call__(self, frame: bytes) -> AnyMessage | None:
+        try:
+            return self._message(frame)
+        except msgspec.ValidationError:
+            head = self._head(frame)
+            if head.type not in _TYPES:
+                return None
+            if not head.events:
+                raise
+            # An unknown event type is rare, so only then is the frame read a second time, event by event.
+            sketch = self._sketch(frame)
+            sketch["events"] = Raw(self._encode([self._known(raw) for raw in head.events]))
+            return self._message(self._encode(sketch))
+
+    def _known(self, raw: Raw) -> AnyEvent:
+        try:
+            return self._event(raw)
+        except msgspec.ValidationError:
+            return OtherEvent(offset=self._int(self._sketch(raw)["offset"]))
+
+
+decode = _Reader(msgspec.json.Decoder, msgspec.json.encode)
+"""Read one JSON frame; None for a message type that this client doesn't know.
+
+Raises ``msgspec.ValidationError`` for a known type with fields that don't fit, ``msgspec.DecodeError`` for a frame
+that is no JSON.
+"""
+decode_msgpack = _Reader(msgspec.msgpack.Decoder, msgspec.msgpack.encode)
+"""The same for a MessagePack frame."""

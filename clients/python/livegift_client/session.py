@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from livegift_client.commands import Connect, Send, Subscribe, Unsubscribe, encode
+from livegift_client.commands import Command, Connect, Send, Subscribe, Unsubscribe, encode_json
 from livegift_client.effects import (
     BalanceMoved,
     Deliver,
@@ -47,13 +47,14 @@ SUBSCRIBE_WAIT_MS = 10_000
 
 
 class Session:
-    """The state of one client. ``chance`` returns a float in [0, 1)."""
+    """The state of one client. ``chance`` returns a float in [0, 1); ``encode`` is its codec's."""
 
-    def __init__(self, chance: Callable[[], float]) -> None:
+    def __init__(self, chance: Callable[[], float], encode: Callable[[Command], bytes] = encode_json) -> None:
         self.clock = ServerClock()
         self.outbox = Outbox(chance)
         self.feeds: dict[str, Feed] = {}
         self.is_ready = False
+        self._encode = encode
         self._last_id = CONNECT_ID
         self._asked: dict[int, Feed | str] = {}
         self._patience_ends_ms: float | None = None
@@ -64,7 +65,7 @@ class Session:
         """A socket stands: introduce ourselves."""
         self._asked.clear()
         self._patience_ends_ms = now_ms + ANSWER_WAIT_MS
-        return [Transmit(encode(Connect(id=CONNECT_ID, token=token)))]
+        return [Transmit(self._encode(Connect(id=CONNECT_ID, token=token)))]
 
     def lost(self) -> None:
         """The socket is gone."""
@@ -131,7 +132,7 @@ class Session:
         del self.feeds[feed.room]
         if not self.is_ready:
             return []
-        return [Transmit(encode(Unsubscribe(id=self._next_id(), room=feed.room)))]
+        return [Transmit(self._encode(Unsubscribe(id=self._next_id(), room=feed.room)))]
 
     # --- what the server says -------------------------------------------------------------------------------
 
@@ -216,13 +217,13 @@ class Session:
         self.outbox.sent(gift, now_ms=now_ms)
         numbered = msgspec.structs.replace(gift.send, id=self._next_id())
         self._asked[numbered.id] = gift.send.gift_event_id
-        return Transmit(encode(numbered))
+        return Transmit(self._encode(numbered))
 
     def _subscribe(self, feed: Feed, now_ms: float) -> Transmit:
         feed.phase, feed.due_ms = Phase.ASKED, now_ms + SUBSCRIBE_WAIT_MS
         command = Subscribe(id=self._next_id(), room=feed.room, since=feed.since, feed=feed.feed)
         self._asked[command.id] = feed
-        return Transmit(encode(command))
+        return Transmit(self._encode(command))
 
     def _next_id(self) -> int:
         self._last_id += 1

@@ -13,7 +13,8 @@ from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
-SUBPROTOCOL = Subprotocol("livegift.v1.json")
+from livegift_client.codec import Codec
+
 MESSAGE_BYTES_MAX = 32 * 1024 * 1024
 """Largest message taken: a reply to ``subscribe`` may carry the whole history. Beyond it the connection closes 1009."""
 PING_S = 20.0
@@ -26,8 +27,11 @@ DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 class Wire(ClientConnection):
     """One connection. ``on_message`` gets every whole message as bytes; if it raises, the connection ends."""
 
-    def __init__(self, protocol: ClientProtocol, *, on_message: Callable[[bytes], None], **options: Any) -> None:
+    def __init__(
+        self, protocol: ClientProtocol, *, on_message: Callable[[bytes], None], is_text: bool, **options: Any
+    ) -> None:
         super().__init__(protocol, **options)
+        self._send_frame = protocol.send_text if is_text else protocol.send_binary
         self._on_message = on_message
         self._parts: list[bytes] = []
         self._is_held = False
@@ -45,9 +49,9 @@ class Wire(ClientConnection):
                 self._on_message(whole)
 
     def transmit(self, frame: bytes) -> None:
-        """Write a text frame now; on a connection that is closing it is left out, for the next one repeats it."""
+        """Write a frame of the codec's kind now; on a closing connection it is left out: the next repeats it."""
         try:
-            self.protocol.send_text(frame)
+            self._send_frame(frame)
         except InvalidState:
             return
         self.send_data()
@@ -64,17 +68,17 @@ class Wire(ClientConnection):
 
 
 async def open_wire(
-    url: str, on_message: Callable[[bytes], None], *, open_timeout_s: float, proxy: bool, ssl: Any
+    url: str, on_message: Callable[[bytes], None], *, codec: Codec, open_timeout_s: float, proxy: bool, ssl: Any
 ) -> Wire:
     """Connect to ``url`` (``ws:`` or ``wss:``). Raises what websockets raises: ``OSError``, ``InvalidHandshake``, …"""
 
     def create(protocol: ClientProtocol, **options: Any) -> Wire:
-        return Wire(protocol, on_message=on_message, **options)
+        return Wire(protocol, on_message=on_message, is_text=codec.is_text, **options)
 
     # permessage-deflate stays off: frames are small, and the server writes the same bytes to every viewer.
     connection = await connect(
         url,
-        subprotocols=[SUBPROTOCOL],
+        subprotocols=[Subprotocol(codec.subprotocol)],
         compression=None,
         create_connection=cast(type[ClientConnection], create),
         proxy=True if proxy else None,

@@ -5,9 +5,11 @@
 // commands of its own: without them a phone that changed networks would look connected for minutes.
 
 import { Backoff } from "./backoff.js";
-import { FINAL_CLOSE_CODES, SUBPROTOCOL } from "./protocol.js";
+import { json } from "./codec.js";
+import { FINAL_CLOSE_CODES } from "./protocol.js";
 import { realTimers } from "./timers.js";
 
+/** @import {Codec} from "./codec.js" */
 /** @import {Connected, Message} from "./protocol.js" */
 /** @import {Timers} from "./timers.js" */
 
@@ -27,6 +29,7 @@ const CONNECT_ID = 0;
  * @typedef {object} ConnectionOptions
  * @property {string} url of the WebSocket
  * @property {TokenSource} token
+ * @property {Codec} [codec] JSON, unless it is `msgpack` of msgpack.js
  * @property {typeof WebSocket} [WebSocket]
  * @property {Timers} [timers]
  * @property {() => number} [chance] a number in [0, 1)
@@ -47,6 +50,7 @@ export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
   #backoff;
+  #codec;
   #timers;
   #connectedAtMs = 0;
   #pingMs = 25_000;
@@ -62,6 +66,7 @@ export class Connection {
   constructor(options, listener) {
     this.options = options;
     this.listener = listener;
+    this.#codec = options.codec ?? json;
     this.#timers = options.timers ?? realTimers;
     this.#backoff = new Backoff(options.chance);
   }
@@ -102,7 +107,7 @@ export class Connection {
 
   /** Send a command; nothing if the socket has gone, whose end is about to be noticed. @param {object} command */
   send(command) {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(command));
+    if (this.#socket?.readyState === 1) this.#socket.send(this.#codec.encode(command));
   }
 
   async #dial() {
@@ -116,7 +121,8 @@ export class Connection {
     }
     if (this.status !== "connecting" || this.#socket !== null) return; // closed meanwhile
     const Socket = this.options.WebSocket ?? WebSocket;
-    const socket = new Socket(this.options.url, SUBPROTOCOL);
+    const socket = new Socket(this.options.url, this.#codec.subprotocol);
+    socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#schedule(ANSWER_MS, () => this.#lost(0));
     socket.onopen = () => {
@@ -140,7 +146,7 @@ export class Connection {
     /** @type {Message} */
     let message;
     try {
-      message = JSON.parse(String(data));
+      message = this.#codec.decode(data);
     } catch {
       return; // not ours; a frame that nobody can read is no reason to lose the others
     }

@@ -1,5 +1,7 @@
 // A world for tests: a clock that is moved by hand, and sockets that say what they are told.
 
+import { decode, encode } from "@msgpack/msgpack";
+
 /** @import {Timers} from "../sdk/timers.js" */
 
 export class World {
@@ -25,9 +27,9 @@ export class World {
   get WebSocket() {
     const world = this;
     return class extends FakeSocket {
-      /** @param {string} url */
-      constructor(url) {
-        super(url);
+      /** @param {string} url @param {string} [subprotocol] */
+      constructor(url, subprotocol = "livegift.v1.json") {
+        super(url, subprotocol);
         world.sockets.push(this);
       }
     };
@@ -63,14 +65,16 @@ export class FakeSocket {
   /** @type {any} */ onmessage = null;
   /** @type {any} */ onclose = null;
 
-  /** @param {string} url */
-  constructor(url) {
+  /** @param {string} url @param {string} subprotocol */
+  constructor(url, subprotocol) {
     this.url = url;
+    this.subprotocol = subprotocol;
+    this.isText = subprotocol === "livegift.v1.json";
   }
 
-  /** @param {string} text */
-  send(text) {
-    this.sent.push(JSON.parse(text));
+  /** @param {any} data */
+  send(data) {
+    this.sent.push(this.isText ? JSON.parse(data) : decode(data));
   }
 
   close() {
@@ -86,7 +90,7 @@ export class FakeSocket {
 
   /** @param {object} message */
   say(message) {
-    this.onmessage?.({ data: JSON.stringify(message) });
+    this.onmessage?.({ data: this.isText ? JSON.stringify(message) : encode(message).slice().buffer });
   }
 
   /** @param {number} code */

@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._session: Session | None = None
         self._state = "handshake"
         self._tail: bytearray | None = None
-        self._fragments: list[bytes] | None = None
+        self._fragments: bytearray | None = None
         self._work: deque[Effect] | None = None
         self._working = False
         self._paused = False
@@ -195,10 +195,12 @@ class Connection(asyncio.Protocol):
             self.close(1003, "this subprotocol has no such frames")
             return
         if frame.opcode is Opcode.CONT or not frame.fin:
-            self._fragments = [*(self._fragments or []), bytes(frame.data)]
+            # Bytes, not a list of pieces: the parser bounds a message's bytes, but not how many fragments are empty.
+            self._fragments = bytearray() if self._fragments is None else self._fragments
+            self._fragments += frame.data
             if not frame.fin:
                 return
-            message, self._fragments = b"".join(self._fragments), None
+            message, self._fragments = bytes(self._fragments), None
         else:
             message = bytes(frame.data)
         self._take_message(message)

@@ -8,6 +8,7 @@ import httpx2
 import msgpack
 import pytest
 import websockets
+from websockets.frames import Frame, Opcode
 
 from livegift.edge.auth import load_secret, mint
 from tests.wire import JSON, MSGPACK, login, wire
@@ -129,6 +130,16 @@ async def test_frames_may_come_in_pieces_and_messages_in_fragments(server: Serve
         packed = msgpack.packb({"type": "connect", "id": 1, "token": token})
         await client.socket.send([packed[:5], packed[5:9], packed[9:]])
         assert (await client.reply(1))["type"] == "connected"
+
+
+async def test_a_message_of_very_many_empty_fragments_holds_nobody_up(server: Server) -> None:
+    token, _ = await login(server["url"], "Flo")
+    async with wire(server["url"], token) as client:
+        nothing = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True)
+        start = Frame(Opcode.TEXT, b'{"type":"ping",', fin=False).serialize(mask=True)
+        end = Frame(Opcode.CONT, b'"id":77}').serialize(mask=True)
+        client.socket.transport.write(start + nothing * 200_000 + end)
+        assert (await client.reply(77))["type"] == "pong"
 
 
 async def test_a_burst_of_commands_is_answered_whole_and_in_order(server: Server) -> None:

@@ -9,10 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from livegift.ledger.embedded import EmbeddedServer
 from tests.postgres import PostgresServer, running_postgres
 from tests.processes import Serving
+
+# How long an example takes says more of what else the machine does than of us.
+settings.register_profile("livegift", deadline=None)
+settings.load_profile("livegift")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
-"""One WebSocket connection, as an ``asyncio.Protocol`` that uvicorn hands the upgrade to.
+"""One WebSocket connection, as an ``asyncio.Protocol`` that uvicorn hands the upgrade to. ``Outlet`` writes.
 
 websockets' Sans-I/O protocol does handshake, parsing, control frames and closing. It is needed only while a frame is
 being read: frames are split by ``framing.whole_frames``, parsed, and the parser is let go, so an idle connection holds
 neither parser nor buffer. Commands are carried out one after the other by a task that lives while there are any.
 """
 
-import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 from websockets.exceptions import NegotiationError
@@ -23,6 +22,7 @@ from livegift.edge.answers import accepted, refused
 from livegift.edge.auth import Claims
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
+from livegift.edge.outlet import Outlet
 from livegift.errors import Fault
 from livegift.gifting import Receipt
 from livegift.hub.frames import framed
@@ -44,7 +44,7 @@ CLOSING_MS = 2_000
 log = structlog.get_logger(__name__)
 
 
-class Connection(asyncio.Protocol):
+class Connection(Outlet):
     """A client. ``context`` is set on a subclass made for the process (see ``bind``)."""
 
     context: ClassVar["EdgeContext"]
@@ -53,14 +53,12 @@ class Connection(asyncio.Protocol):
         "_closing_at_ms",
         "_fragments",
         "_parser",
-        "_paused",
         "_ping_at_ms",
         "_pong_due_ms",
         "_session",
         "_since_ms",
         "_state",
         "_tail",
-        "_transport",
         "_work",
         "_working",
         "claims",
@@ -69,10 +67,10 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(self, **_: Any) -> None:  # uvicorn passes its config and state, which we don't need
+        super().__init__()
         self.codec: Codec = JSON
         self.claims: Claims | None = None
         self.rooms: tuple[str, ...] = ()
-        self._transport: asyncio.Transport | None = None
         self._parser: Protocol | None = ServerProtocol(
             subprotocols=list(CODECS),  # type: ignore[arg-type]
             select_subprotocol=_select_subprotocol,
@@ -84,18 +82,12 @@ class Connection(asyncio.Protocol):
         self._fragments: bytearray | None = None
         self._work: deque[Effect] | None = None
         self._working = False
-        self._paused = False
         self._since_ms = monotonic_ms()
         self._ping_at_ms = 0
         self._pong_due_ms = 0
         self._closing_at_ms = 0
 
     # --- the transport's calls ---
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: our own buffer limits make ``pause_writing`` say exactly when the peer lags."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        self._transport.set_write_buffer_limits(high=0, low=0)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: the upgrade request, then frames."""
@@ -113,14 +105,10 @@ class Connection(asyncio.Protocol):
             self._parse(bytes(unread[:end]))
         self._tail = bytearray(unread[end:]) if end < len(unread) and self._state != "gone" else None
 
-    def eof_received(self) -> bool:
-        """The peer will send no more: the transport closes by itself."""
-        return False
-
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """Let go of everything."""
+        super().connection_lost(error)
         self._state = "gone"
-        self._transport = None
         self._parser = self._tail = self._fragments = self._work = None
         context = self.context
         context.connections.discard(self)
@@ -129,13 +117,9 @@ class Connection(asyncio.Protocol):
         if self.claims is not None:
             context.forget(self.claims.user, self)
 
-    def pause_writing(self) -> None:
-        """The peer has not taken everything."""
-        self._paused = True
-
     def resume_writing(self) -> None:
         """The peer has taken everything: where frames were skipped it gets a snapshot."""
-        self._paused = False
+        super().resume_writing()
         if self.context.hub.lags(self, self.rooms):
             self.context.spawn(self._catch_up())
 
@@ -182,7 +166,7 @@ class Connection(asyncio.Protocol):
     def _send_parsers_bytes(self, parser: Protocol) -> None:
         for data in parser.data_to_send():
             if data:
-                self._write(data)
+                self.put(data)
             else:
                 self._end()
 
@@ -304,17 +288,7 @@ class Connection(asyncio.Protocol):
     def write(self, frame: bytes) -> None:
         """Send a whole frame, after those before it; nothing if the client has gone."""
         if self._state == "open":
-            self._write(frame)
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def unsent_bytes(self) -> int:
-        """Return how much the client has not taken yet."""
-        if not self._paused or self._transport is None:
-            return 0
-        return self._transport.get_write_buffer_size()
+            self.put(frame)
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye with this code, after what was written, and wait a moment for the answer."""
@@ -330,10 +304,6 @@ class Connection(asyncio.Protocol):
         self.context.wheel.add(self, self._closing_at_ms)
         self.context.counters.add("closed_total")
 
-    def _end(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
     # --- time ---
 
     def tick(self, now_ms: int) -> int | None:
@@ -343,7 +313,7 @@ class Connection(asyncio.Protocol):
             return None
         if self._state == "closing":
             if now_ms >= self._closing_at_ms:
-                self._transport.abort()
+                self._abort()
                 return None
             return self._closing_at_ms
         if self.claims is None:
@@ -360,13 +330,12 @@ class Connection(asyncio.Protocol):
             self.close(4502, "the token has ended")
             return None
         if self._pong_due_ms and now_ms >= self._pong_due_ms:
-            assert self._transport is not None
-            self._transport.abort()
+            self._abort()
             return None
         if now_ms >= self._ping_at_ms:
             self._ping_at_ms = now_ms + config.ping_ms
             self._pong_due_ms = now_ms + config.pong_ms
-            self._write(Frame(Opcode.PING, b"").serialize(mask=False))
+            self.put(Frame(Opcode.PING, b"").serialize(mask=False))
         token_ms = now_ms + claims.expires_ms - wall_ms()
         return min(self._pong_due_ms or self._ping_at_ms, self._ping_at_ms, token_ms)
 

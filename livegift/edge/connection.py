@@ -22,7 +22,7 @@ from livegift.edge.answers import accepted, refused
 from livegift.edge.auth import Claims
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
-from livegift.edge.outlet import Outlet
+from livegift.edge.outlet import SHUT, Outlet
 from livegift.errors import Fault
 from livegift.gifting import Receipt
 from livegift.hub.frames import framed
@@ -290,6 +290,16 @@ class Connection(Outlet):
         if self._state == "open":
             self.put(frame)
 
+    def offer(self, frames: bytes, *, unsent_bytes_max: int) -> bool:
+        """Send whole frames, after those before them; False, and nothing, if more than that waits already."""
+        if self._straight != SHUT:  # it is, once we are closing
+            self.put(frames)
+            return True
+        if self.unsent_bytes() > unsent_bytes_max:
+            return False
+        self.write(frames)
+        return True
+
     def close(self, code: int, reason: str) -> None:
         """Say goodbye with this code, after what was written, and wait a moment for the answer."""
         if self._state != "open":
@@ -301,6 +311,7 @@ class Connection(Outlet):
         self._state = "closing"
         self._closing_at_ms = monotonic_ms() + CLOSING_MS
         self._send_parsers_bytes(parser)
+        self._shut()
         self.context.wheel.add(self, self._closing_at_ms)
         self.context.counters.add("closed_total")
 

@@ -2,7 +2,8 @@
 
 Pub/sub is a hint. Each second the rooms' positions are compared with the stored ones and gaps are filled from the
 history; what can't be had, or a new epoch, becomes a ``snapshot``. A fold for a quiet room leaves at once; those
-that follow within a tick leave together.
+that follow within a tick leave together, in a pass that has a chunk of the room's viewers at a time: between two the
+loop, and so every other room and command, has its turn.
 """
 
 import asyncio
@@ -10,20 +11,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from msgspec import UNSET
 
 from livegift.clock import monotonic_ms
 from livegift.engine import Client, faults
 from livegift.errors import Fault, Unavailable
-from livegift.hub.frames import Feed, for_feed, framed, room_frame, snapshot_of
-from livegift.hub.room import Joining, Room, Viewer
+from livegift.hub.frames import Feed, framed, room_frame
+from livegift.hub.replies import recovered, snapshot_push, with_snapshot
+from livegift.hub.room import Joining, Room
+from livegift.hub.viewer import Viewer
 from livegift.wire.folds import History, RoomView, parse_fold
-from livegift.wire.messages import Since, SnapshotPush, Subscribed
+from livegift.wire.messages import Since, Subscribed
 
 COMPARE_S = 1.0
 FEEDING_WAIT_S = 5.0
 POLL_S = 0.05
 COUNT_MS = 4_000
+CHUNK_VIEWERS = 512
+"""Viewers written to before the loop has a turn: 2 to 5 ms."""
 READINGS_MAX = 8
 """How often a room is read for one who joins, if it moves on meanwhile; then the client asks again."""
 
@@ -45,12 +49,22 @@ class Rooms:
 class Hub:
     """All rooms of this process. ``run`` serves until cancelled."""
 
-    def __init__(self, client: Client, rooms: Rooms, *, worker: str, tick_ms: int, buffer_bytes_max: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        rooms: Rooms,
+        *,
+        worker: str,
+        tick_ms: int,
+        buffer_bytes_max: int,
+        chunk_viewers: int = CHUNK_VIEWERS,
+    ) -> None:
         self._client = client
         self._read = rooms
         self._worker = worker
         self._tick_ms = tick_ms
         self._buffer_bytes_max = buffer_bytes_max
+        self._chunk_viewers = chunk_viewers
         self._rooms: dict[str, Room] = {}
         self._due: dict[Room, asyncio.TimerHandle | asyncio.Handle] = {}
         self._subscription = client.pubsub(ignore_subscribe_messages=True)
@@ -82,8 +96,7 @@ class Hub:
         room.leave(viewer)
         room.feeds[viewer] = feed
         for _ in range(READINGS_MAX):
-            missed, moves = Joining(), room.moves
-            room.joining[viewer] = missed
+            missed, moves = room.hold(viewer), room.moves
             try:
                 reply = await self._reply(room_id, feed, since, command_id)
             except BaseException:
@@ -104,9 +117,9 @@ class Hub:
     async def _reply(self, room_id: str, feed: Feed, since: Since | None, command_id: int) -> Subscribed:
         history = await self._read.since(room_id, since.epoch, since.offset) if since else None
         if history is not None and since is not None:
-            return _recovered(command_id, room_id, feed, since, history)
+            return recovered(command_id, room_id, feed, since, history)
         view = await self._view(room_id)
-        return _with_snapshot(command_id, room_id, feed, view, await self._read.viewers(room_id))
+        return with_snapshot(command_id, room_id, feed, view, await self._read.viewers(room_id))
 
     def _let_in(self, room: Room, viewer: Viewer, feed: Feed, missed: Joining, epoch: str, offset: int) -> None:
         """Write what came while the viewer was joining; it then stands where the room stands, or skips up to it."""
@@ -201,9 +214,16 @@ class Hub:
             self._due[room] = loop.call_later(wait_ms / 1_000, self._flush, room)
 
     def _flush(self, room: Room) -> None:
+        """Begin a pass, or go on with the one that is under way."""
         self._due.pop(room, None)
-        room.busy_until_ms = monotonic_ms() + self._tick_ms
-        self.writes += room.flush(buffer_bytes_max=self._buffer_bytes_max)
+        if room.under_way is None:
+            room.busy_until_ms = monotonic_ms() + self._tick_ms
+            room.begin_pass()
+        self.writes += room.write_on(viewers_max=self._chunk_viewers, buffer_bytes_max=self._buffer_bytes_max)
+        if room.under_way is not None:
+            self._due[room] = asyncio.get_running_loop().call_soon(self._flush, room)
+        elif room.pending:
+            self._schedule(room)
 
     # --- keeping up with the stored rooms ---
 
@@ -212,7 +232,7 @@ class Hub:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen())
-                tasks.create_task(self._compare())
+                tasks.create_task(self._keep_comparing())
                 tasks.create_task(self._serve_fills(tasks))
         finally:
             await self._subscription.aclose()  # type: ignore[no-untyped-call]
@@ -231,22 +251,26 @@ class Hub:
             if not self._subscription.subscribed:
                 self._wanted.clear()
 
-    async def _compare(self) -> None:
+    async def _keep_comparing(self) -> None:
         while True:
             await asyncio.sleep(COMPARE_S)
             try:
                 await self._drop_empty()
                 await self._count()
-                rooms = [room for room in self._rooms.values() if room.epoch]
-                stored = await self._read.positions([room.room_id for room in rooms])
-                for room in rooms:
-                    position = stored.get(room.room_id)
-                    # What is stored may be older than what has come since; only what is ahead was missed.
-                    if position is not None and (position[0] != room.epoch or position[1] > room.offset):
-                        self._fill.put_nowait(room)
-                await self._free_lagging(rooms)
+                await self.compare()
             except Fault as fault:
                 log.info("rooms_not_compared", why=str(fault))
+
+    async def compare(self) -> None:
+        """Find what was missed, and who still waits for a snapshot. Raises ``Unavailable``."""
+        rooms = [room for room in self._rooms.values() if room.epoch]
+        stored = await self._read.positions([room.room_id for room in rooms])
+        for room in rooms:
+            position = stored.get(room.room_id)
+            # What is stored may be older than what has come since; only what is ahead was missed.
+            if position is not None and (position[0] != room.epoch or position[1] > room.offset):
+                self._fill.put_nowait(room)
+        await self._free_lagging(rooms)
 
     async def _free_lagging(self, rooms: Sequence[Room]) -> None:
         """Catch up viewers whose buffer is empty but whose snapshot could not be read when it became so."""
@@ -306,8 +330,7 @@ class Hub:
 
         ``moves_room`` puts the room itself at the snapshot's place: its history does not reach back to where it was.
         """
-        missed, moves = {viewer: Joining() for viewer in viewers if viewer in room.feeds}, room.moves
-        room.joining |= missed
+        missed, moves = {viewer: room.hold(viewer) for viewer in viewers if viewer in room.feeds}, room.moves
         try:
             view = await self._view(room.room_id)
             count = await self._read.viewers(room.room_id)
@@ -336,7 +359,7 @@ class Hub:
             feed = room.feeds[viewer]
             key = (viewer.codec.subprotocol, feed)
             if key not in frames:
-                frames[key] = framed(viewer.codec, _snapshot_push(room.room_id, view, count, feed))
+                frames[key] = framed(viewer.codec, snapshot_push(room.room_id, view, count, feed))
             viewer.write(frames[key])
             self._let_in(room, viewer, feed, own, view.epoch, view.offset)
 
@@ -347,37 +370,3 @@ def _fits(room: Room, missed: Joining, moves: int, epoch: str, offset: int) -> b
     if reached is None or room.moves != moves:
         return False
     return epoch != room.epoch or reached >= room.sent
-
-
-def _snapshot_push(room_id: str, view: RoomView, viewers: int, feed: Feed) -> SnapshotPush:
-    snapshot = snapshot_of(view, viewers, feed)
-    return SnapshotPush(room=room_id, epoch=view.epoch, offset=view.offset, snapshot=snapshot)
-
-
-def _recovered(command_id: int, room_id: str, feed: Feed, since: Since, history: History) -> Subscribed:
-    events = [event for fold in history.folds for event in fold.events if event.offset > since.offset]
-    return Subscribed(
-        id=command_id,
-        room=room_id,
-        feed="creator" if feed == "creator" else UNSET,
-        epoch=since.epoch,
-        offset=events[-1].offset if events else since.offset,
-        recovered=True,
-        events=for_feed(events, feed),
-        totals=history.totals,
-        snapshot=None,
-    )
-
-
-def _with_snapshot(command_id: int, room_id: str, feed: Feed, view: RoomView, viewers: int) -> Subscribed:
-    return Subscribed(
-        id=command_id,
-        room=room_id,
-        feed="creator" if feed == "creator" else UNSET,
-        epoch=view.epoch,
-        offset=view.offset,
-        recovered=False,
-        events=[],
-        totals=view.totals,
-        snapshot=snapshot_of(view, viewers, feed),
-    )

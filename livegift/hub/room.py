@@ -1,32 +1,17 @@
 """One room in one process: its viewers, where they stand, and what has come and not yet gone out.
 
-Everybody stands at the room's own (epoch, offset) but for two kinds: who is *joining* (its snapshot or history is
+Everybody stands at the room's own (epoch, offset) but for these kinds: who is *joining* (its snapshot or history is
 being read; what comes meanwhile is kept for it) and who has *lagged* (its buffer was over the limit; it gets no more
-frames until a snapshot). Pure but for writing to viewers.
+frames until a snapshot), and while a pass is under way those it has still to reach. Pure but for writing to viewers.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
-from livegift.hub.frames import Feed, framed, room_frame
-from livegift.wire.codec import Codec
+from livegift.hub.frames import Feed
+from livegift.hub.passes import Pass
+from livegift.hub.viewer import Viewer
 from livegift.wire.folds import Fold
 from livegift.wire.messages import AnyEvent, Totals
-
-
-class Viewer(Protocol):
-    """A connection, as the hub sees it."""
-
-    codec: Codec
-
-    def write(self, frame: bytes) -> None:
-        """Send a whole frame, after those before it."""
-
-    def unsent_bytes(self) -> int:
-        """Return how much the peer has not taken yet."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Close after what was written."""
 
 
 class Joining:
@@ -65,7 +50,9 @@ class Room:
         self.epoch = ""
         """Empty until the room's position has been read."""
         self.offset = 0
-        self.pending: list[AnyEvent] = []
+        self.pending: list[Fold] = []
+        """What waits for the next pass."""
+        self.under_way: Pass | None = None
         self.totals = Totals(0, 0, 0)
         self.feeds: dict[Viewer, Feed] = {}
         self.joining: dict[Viewer, Joining] = {}
@@ -81,13 +68,14 @@ class Room:
 
     @property
     def sent(self) -> int:
-        """Offset of the last event that viewers who stand here have got."""
-        return self.pending[0].offset - 1 if self.pending else self.offset
+        """Offset of the last event that viewers who stand here have got, or will get from the pass under way."""
+        return self.pending[0].events[0].offset - 1 if self.pending else self.offset
 
     def move(self, epoch: str, offset: int, totals: Totals) -> None:
         """Go on at a snapshot's place; whoever stands here must be given that snapshot."""
         self.moves += 1
         self.epoch, self.offset, self.pending, self.totals = epoch, offset, [], totals
+        self.under_way = None
         self.ahead.clear()
 
     def take(self, fold: Fold) -> bool:
@@ -100,50 +88,59 @@ class Room:
         if events[0].offset != self.offset + 1:
             return False
         self.offset = events[-1].offset
-        self.pending += events
+        self.pending.append(Fold(fold.epoch, fold.offset, fold.totals, events))
         self.totals = fold.totals
         return True
 
-    def flush(self, *, buffer_bytes_max: int) -> int:
-        """Write what is pending to everyone who stands here; returns the number of writes."""
-        events, self.pending = self.pending, []
-        if not events:
+    def begin_pass(self) -> None:
+        """Begin to write what is pending to everyone who stands here; there must be no pass under way."""
+        assert self.under_way is None
+        folds, self.pending = self.pending, []
+        if not folds:
+            return
+        for missed in self.joining.values():
+            for fold in folds:
+                missed.keep(fold.epoch, fold.events, fold.totals)
+        waiting = self.feeds.copy()
+        for viewer in (*self.joining, *self.lagging):
+            waiting.pop(viewer, None)
+        self.under_way = Pass(self.room_id, folds, waiting)
+
+    def write_on(self, *, viewers_max: int, buffer_bytes_max: int) -> int:
+        """Go on with the pass for so many viewers, if there is one; returns the number of writes."""
+        under_way, writes = self.under_way, 0
+        if under_way is None:
             return 0
-        frames: dict[tuple[str, Feed], bytes] = {}
-        writes = 0
-        for viewer, feed in list(self.feeds.items()):
-            if viewer in self.joining:
-                self.joining[viewer].keep(self.epoch, events, self.totals)
-            elif viewer in self.lagging:
+        waiting, ahead = under_way.waiting, self.ahead
+        for _ in range(min(viewers_max, len(waiting))):
+            viewer, feed = waiting.popitem()
+            after = ahead.get(viewer, 0) if ahead else 0
+            if after >= under_way.offset:
                 continue
-            elif viewer in self.ahead:
-                self._write_behind(viewer, feed, events)
-            elif self._may_write(viewer, feed, buffer_bytes_max):
-                key = (viewer.codec.subprotocol, feed)
-                frame = frames.get(key)
-                if frame is None:
-                    message = room_frame(self.room_id, self.epoch, events, self.totals, feed)
-                    frame = frames[key] = framed(viewer.codec, message)
-                viewer.write(frame)
+            if after:
+                del ahead[viewer]
+            if viewer.offer(under_way.frames(viewer.codec, feed, after), unsent_bytes_max=buffer_bytes_max):
                 writes += 1
+            else:
+                self._leave_behind(viewer, feed)
+        if not waiting:
+            self.under_way = None
         return writes
 
-    def _write_behind(self, viewer: Viewer, feed: Feed, events: Sequence[AnyEvent]) -> None:
-        rest = [event for event in events if event.offset > self.ahead[viewer]]
-        if rest:
-            del self.ahead[viewer]
-            viewer.write(framed(viewer.codec, room_frame(self.room_id, self.epoch, rest, self.totals, feed)))
-
-    def _may_write(self, viewer: Viewer, feed: Feed, buffer_bytes_max: int) -> bool:
-        if viewer.unsent_bytes() <= buffer_bytes_max:
-            return True
+    def _leave_behind(self, viewer: Viewer, feed: Feed) -> None:
         # A creator's feed has no holes: it is told to come back and resumes by offset.
         if feed == "creator":
             self.leave(viewer)
             viewer.close(4501, "the creator feed was too slow")
         else:
             self.lagging.add(viewer)
-        return False
+
+    def hold(self, viewer: Viewer) -> Joining:
+        """Keep what comes from now on for a viewer that will be told where it stands; no pass reaches it any more."""
+        missed = self.joining[viewer] = Joining()
+        if self.under_way is not None:
+            self.under_way.waiting.pop(viewer, None)
+        return missed
 
     def leave(self, viewer: Viewer) -> None:
         """Forget a viewer."""
@@ -151,3 +148,5 @@ class Room:
         self.joining.pop(viewer, None)
         self.ahead.pop(viewer, None)
         self.lagging.discard(viewer)
+        if self.under_way is not None:
+            self.under_way.waiting.pop(viewer, None)

@@ -1,113 +1,15 @@
 """The hub's joins and catch-ups: whatever comes while a snapshot is being read, nobody has a hole or a double."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from livegift.errors import Unavailable
-from livegift.hub.hub import Hub, Rooms
-from livegift.wire.codec import JSON, Codec
-from livegift.wire.folds import Fold, History, RoomView, parse_fold
-from livegift.wire.messages import Since, Totals
+from livegift.hub.hub import CHUNK_VIEWERS, Hub
+from livegift.wire.messages import Since
+from tests.hub_world import ROOM, Screen, Stored, hub_of
 from tests.world import until
-
-ROOM = "r1"
-
-
-class Stored:
-    """A stored room: its folds, and a gate before each reading, so that a test decides what comes in between."""
-
-    def __init__(self) -> None:
-        self.epoch = "5"
-        self.folds: list[Fold] = []
-        self.offset = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.asked = asyncio.Event()
-        self.fails = False
-
-    def publish(self, count: int = 1) -> bytes:
-        """Store a fold of so many events and return what is published."""
-        lines = []
-        for _ in range(count):
-            self.offset += 1
-            lines.append(f"x {self.offset} 0 0 0 e{self.offset}")
-        blob = f"{self.epoch} {self.offset} {self.offset} 0 0\n".encode() + "\n".join(lines).encode()
-        self.folds.append(parse_fold(blob))
-        return blob
-
-    async def _wait(self) -> None:
-        self.asked.set()
-        await self.gate.wait()
-
-    async def view(self, _: str) -> RoomView:
-        if self.fails:
-            raise Unavailable("the engine is away")
-        found = RoomView(self.epoch, self.offset, False, False, Totals(self.offset, 0, 0), 0, [], [])
-        await self._wait()
-        return found
-
-    async def since(self, _: str, epoch: str, offset: int) -> History | None:
-        folds = [fold for fold in self.folds if fold.offset > offset and fold.epoch == epoch]
-        await self._wait()
-        return History(folds, Totals(self.offset, 0, 0)) if epoch == self.epoch else None
-
-    async def positions(self, _: list[str]) -> dict[str, tuple[str, int]]:
-        return {ROOM: (self.epoch, self.offset)}
-
-    async def count_viewers(self, room: str, worker: str, viewers: int) -> None:
-        """Nobody asks in these tests."""
-
-    async def viewers(self, _: str) -> int:
-        return 1
-
-
-class Screen:
-    """A viewer that applies what it is told, as a client would, and notes every offset it was shown."""
-
-    codec: Codec = JSON
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.unsent = 0
-
-    def write(self, frame: bytes) -> None:
-        self.messages.append(json.loads(frame[frame.index(b"{") :]))
-
-    def unsent_bytes(self) -> int:
-        return self.unsent
-
-    def close(self, code: int, reason: str) -> None:
-        raise AssertionError(f"closed with {code}")
-
-    def offsets(self) -> list[int | str]:
-        """Every event's offset in order; a snapshot stands as ``@offset``."""
-        shown: list[int | str] = []
-        for message in self.messages:
-            if message.get("snapshot"):
-                shown.append(f"@{message['offset']}")
-            shown += [event["offset"] for event in message.get("events", [])]
-        return shown
-
-
-class Subscription:
-    """The engine's pub/sub, of which these tests need nothing: they hand folds over themselves."""
-
-    subscribed = False
-
-    async def subscribe(self, *_: str) -> None: ...
-    async def unsubscribe(self, *_: str) -> None: ...
-    async def aclose(self) -> None: ...
-    async def get_message(self, timeout: float) -> None:
-        await asyncio.Event().wait()
-
-
-class Engine:
-    def pubsub(self, **_: object) -> Subscription:
-        return Subscription()
 
 
 @pytest.fixture
@@ -117,8 +19,7 @@ async def stored() -> Stored:
 
 @pytest.fixture
 async def hub(stored: Stored) -> AsyncIterator[Hub]:
-    rooms = Rooms(lambda room: room, stored.view, stored.since, stored.positions, stored.count_viewers, stored.viewers)
-    hub = Hub(Engine(), rooms, worker="w", tick_ms=0, buffer_bytes_max=100)  # type: ignore[arg-type]
+    hub = hub_of(stored)
     running = asyncio.create_task(hub.run())
     yield hub
     running.cancel()
@@ -352,3 +253,19 @@ async def test_what_is_heard_with_a_hole_while_the_first_viewer_joins_is_read_ag
     hub.take(ROOM, stored.publish())
     await turn()
     assert screen.offsets() == ["@3", 4]
+
+
+async def test_a_large_rooms_pass_leaves_turns_to_other_rooms(hub: Hub, stored: Stored) -> None:
+    crowd, other = [Screen() for _ in range(4 * CHUNK_VIEWERS)], Screen()
+    for screen in crowd:
+        await hub.join(screen, ROOM, "viewer", None, 1)
+    await hub.join(other, "r2", "viewer", None, 1)
+    blob = stored.publish()
+    hub.take(ROOM, blob)
+    hub.take("r2", blob)
+    await asyncio.sleep(0)
+    assert other.offsets() == ["@0", 1]
+    assert sum(screen.offsets() == ["@0", 1] for screen in crowd) == CHUNK_VIEWERS
+    hub.take(ROOM, stored.publish())
+    await turn()
+    assert all(screen.offsets() == ["@0", 1, 2] for screen in crowd)

@@ -1,0 +1,57 @@
+"""A pass: what was pending in a room goes out to everyone who stood there when it began, each in one write.
+
+A large room's pass is made in chunks, so people come, go, lag and catch up while it is under way. What keeps that
+simple, and is tried in tests/unit/hub/test_passes.py:
+
+1. Who waits for the pass stands just before its first event, everybody else who stands in the room at its last.
+2. Who leaves, or is told anew where it stands, waits no more (``Room.leave``, ``Room.hold``); nobody begins to wait.
+3. The next pass begins when nobody waits for this one; until then what comes in is pending.
+"""
+
+from collections.abc import Sequence
+
+from livegift.hub.frames import Feed, framed, room_frame
+from livegift.hub.viewer import Viewer
+from livegift.wire.codec import Codec
+from livegift.wire.folds import Fold
+from livegift.wire.messages import AnyEvent
+
+FRAME_EVENTS_MAX = 64
+"""Events of several folds that share a frame, about 30 kB; clients refuse frames without end."""
+
+
+class Pass:
+    """One pass. ``waiting``: whom it has still to reach."""
+
+    __slots__ = ("_folds", "_frames", "_room_id", "offset", "waiting")
+
+    def __init__(self, room_id: str, folds: Sequence[Fold], waiting: dict[Viewer, Feed]) -> None:
+        self.offset = folds[-1].offset
+        self.waiting = waiting
+        self._room_id = room_id
+        self._folds = folds
+        self._frames: dict[tuple[str, Feed, int], bytes] = {}
+
+    def frames(self, codec: Codec, feed: Feed, after: int) -> bytes:
+        """Return the pass' frames in one piece, or of them what comes after an offset; encoded once."""
+        key = (codec.subprotocol, feed, after)
+        frames = self._frames.get(key)
+        if frames is None:
+            frames = self._frames[key] = joined(self._room_id, self._folds, codec, feed, after=after)
+        return frames
+
+
+def joined(room_id: str, folds: Sequence[Fold], codec: Codec, feed: Feed, *, after: int = 0) -> bytes:
+    """Return the events after an offset as frames in one piece; folds share a frame as long as it stays small."""
+    frames: list[bytes] = []
+    events: list[AnyEvent] = []
+    totals = folds[0].totals
+    for fold in folds:
+        own = [event for event in fold.events if event.offset > after]
+        if events and len(events) + len(own) > FRAME_EVENTS_MAX:
+            frames.append(framed(codec, room_frame(room_id, fold.epoch, events, totals, feed)))
+            events = []
+        events, totals = events + own, fold.totals
+    if events:
+        frames.append(framed(codec, room_frame(room_id, folds[-1].epoch, events, totals, feed)))
+    return b"".join(frames)

@@ -1,0 +1,134 @@
+"""A hub's surroundings as fakes: a stored room whose readings a test can hold up, and viewers that apply it all."""
+
+import asyncio
+import json
+from typing import Any
+
+from livegift.errors import Unavailable
+from livegift.hub.hub import Hub, Rooms
+from livegift.wire.codec import JSON, Codec
+from livegift.wire.folds import Fold, History, RoomView, parse_fold
+from livegift.wire.messages import Totals
+
+ROOM = "r1"
+BUFFER_BYTES_MAX = 100
+
+
+class Stored:
+    """A stored room: its folds, and a gate before each reading, so that a test decides what comes in between."""
+
+    def __init__(self) -> None:
+        self.epoch = "5"
+        self.folds: list[Fold] = []
+        self.offset = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+        self.fails = False
+
+    def publish(self, count: int = 1) -> bytes:
+        """Store a fold of so many events and return what is published."""
+        lines = []
+        for _ in range(count):
+            self.offset += 1
+            lines.append(f"x {self.offset} 0 0 0 e{self.offset}")
+        blob = f"{self.epoch} {self.offset} {self.offset} 0 0\n".encode() + "\n".join(lines).encode()
+        self.folds.append(parse_fold(blob))
+        return blob
+
+    async def _wait(self) -> None:
+        self.asked.set()
+        await self.gate.wait()
+
+    async def view(self, _: str) -> RoomView:
+        if self.fails:
+            raise Unavailable("the engine is away")
+        found = RoomView(self.epoch, self.offset, False, False, Totals(self.offset, 0, 0), 0, [], [])
+        await self._wait()
+        return found
+
+    async def since(self, _: str, epoch: str, offset: int) -> History | None:
+        folds = [fold for fold in self.folds if fold.offset > offset and fold.epoch == epoch]
+        await self._wait()
+        return History(folds, Totals(self.offset, 0, 0)) if epoch == self.epoch else None
+
+    async def positions(self, _: list[str]) -> dict[str, tuple[str, int]]:
+        return {ROOM: (self.epoch, self.offset)}
+
+    async def count_viewers(self, room: str, worker: str, viewers: int) -> None:
+        """Nobody asks in these tests."""
+
+    async def viewers(self, _: str) -> int:
+        return 1
+
+
+class Screen:
+    """A viewer that applies what it is told, as a client would, and notes every offset it was shown."""
+
+    codec: Codec = JSON
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.unsent = 0
+
+    def write(self, frame: bytes) -> None:
+        self.messages += messages_in(frame)
+
+    def offer(self, frames: bytes, *, unsent_bytes_max: int) -> bool:
+        if self.unsent > unsent_bytes_max:
+            return False
+        self.write(frames)
+        return True
+
+    def unsent_bytes(self) -> int:
+        return self.unsent
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError(f"closed with {code}")
+
+    def offsets(self) -> list[int | str]:
+        """Every event's offset in order; a snapshot stands as ``@offset``."""
+        shown: list[int | str] = []
+        for message in self.messages:
+            if message.get("snapshot"):
+                shown.append(f"@{message['offset']}")
+            shown += [event["offset"] for event in message.get("events", [])]
+        return shown
+
+
+def messages_in(frames: bytes) -> list[dict[str, Any]]:
+    """Return what stands in the server's whole frames, of which there may be several in one write."""
+    found = []
+    while len(frames) >= 10:
+        length, head = frames[1], 2
+        if length >= 126:
+            head = 4 if length == 126 else 10
+            length = int.from_bytes(frames[2:head], "big")
+        if len(frames) < head + length:
+            break
+        found.append(json.loads(frames[head : head + length]))
+        frames = frames[head + length :]
+    return found
+
+
+class Subscription:
+    """The engine's pub/sub, of which these tests need nothing: they hand folds over themselves."""
+
+    subscribed = False
+
+    async def subscribe(self, *_: str) -> None: ...
+    async def unsubscribe(self, *_: str) -> None: ...
+    async def aclose(self) -> None: ...
+    async def get_message(self, timeout: float) -> None:
+        await asyncio.Event().wait()
+
+
+class Engine:
+    def pubsub(self, **_: object) -> Subscription:
+        return Subscription()
+
+
+def hub_of(stored: Stored, **changes: int) -> Hub:
+    """Return a hub that reads ``stored``; folds are handed to it by the test."""
+    rooms = Rooms(lambda room: room, stored.view, stored.since, stored.positions, stored.count_viewers, stored.viewers)
+    return Hub(Engine(), rooms, worker="w", tick_ms=0, buffer_bytes_max=BUFFER_BYTES_MAX, **changes)  # type: ignore[arg-type]

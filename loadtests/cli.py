@@ -1,6 +1,7 @@
 """The command line of the load tests. Exit codes: 0 clean, 1 something was lost, doubled or wrong, 2 it can't run."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from loadtests.demo import run_demo_bots
-from loadtests.report import Report, is_clean, print_json, print_table
+from loadtests.fanout import Fanout
+from loadtests.report import Report, is_clean, print_figures, print_json, print_table
 from loadtests.steady import Steady
 from loadtests.steered import Steering, say_report
 from loadtests.stopping import stop_with_parent
@@ -66,6 +68,35 @@ def steady(
             (print_json if as_json else print_table)(report)
         return_code = 0 if report is not None and is_clean(report) else 1
     return return_code
+
+
+@app.command
+def fanout(
+    *,
+    url: Url,
+    data: Annotated[
+        Path | None, Parameter(help="The server's data directory, on this machine: its CPU and memory are measured.")
+    ] = None,
+    viewers: Annotated[int, Parameter(help="Viewers in one room.")] = 1_000,
+    rate: Annotated[float, Parameter(help="How often gifts are sent, a second.")] = 20.0,
+    burst: Annotated[int, Parameter(help="Gifts sent at once.")] = 1,
+    seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")] = 10.0,
+    processes: Annotated[int, Parameter(help="Processes that the viewers live in.")] = 2,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+) -> int:
+    """Fill one room with viewers, send gifts, and say what the delivery of one event to one viewer costs."""
+    if min(viewers, burst, processes) < 1 or rate <= 0 or seconds <= 0:
+        return _cannot_run("viewers, burst and processes must be at least 1, rate and seconds above 0")
+    run = Fanout(url=url, data=data, viewers=viewers, rate=rate, burst=burst, seconds=seconds, processes=processes)
+    try:
+        report = _run(run.run())
+    except LivegiftError as error:
+        return _cannot_run(_first(error))
+    if as_json:
+        print(json.dumps(report))
+    else:
+        print_figures(report)
+    return 1 if report["lost"] or report["doubled"] else 0
 
 
 @app.command

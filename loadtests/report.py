@@ -1,6 +1,7 @@
 """What a run says at its end: one JSON object for programs, one table for people."""
 
 import json
+from collections.abc import Mapping
 from typing import TypedDict
 
 from rich.console import Console
@@ -84,3 +85,11 @@ def print_table(report: Report) -> None:
     for failure in report["failures"]:
         console.print(f"[bold red]failed:[/] {failure}")
     console.print("[green]lost 0 · doubled 0[/]" if is_clean(report) else "[bold red]This run fails.[/]")
+
+
+def print_figures(report: Mapping[str, object]) -> None:
+    """Print a report without a verdict, a line a figure."""
+    table = Table(title=str(report["scenario"]), show_header=False)
+    for name, value in report.items():
+        table.add_row(name.replace("_", " "), "not measured" if value is None else str(value))
+    Console().print(table)

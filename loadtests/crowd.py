@@ -1,0 +1,86 @@
+"""Viewers in processes of their own: started, told when to count, and added up."""
+
+import asyncio
+import json
+import os
+import struct
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+from loadtests.watching import Counted, Plan
+
+LINE_MAX = 1 << 28
+STOP_S = 10.0
+
+
+def text_frame(text: str) -> bytes:
+    """Return a client's frame. Its mask is zero: nobody needs to be fooled on loopback."""
+    payload = text.encode()
+    size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + struct.pack("!H", len(payload))
+    return b"\x81" + size + bytes(4) + payload
+
+
+class Crowd:
+    """Processes of viewers who have joined."""
+
+    def __init__(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
+        self._processes = processes
+
+    def begin(self) -> None:
+        """Count from zero."""
+        for process in self._processes:
+            _tell(process, b"begin\n")
+
+    async def end(self) -> list[Counted]:
+        """Return what each process has counted since."""
+        for process in self._processes:
+            _tell(process, b"end\n")
+        return [json.loads(await _line(process)) for process in self._processes]
+
+
+@asynccontextmanager
+async def crowd(plan: Plan, *, processes: int) -> AsyncIterator[Crowd]:
+    """Let the viewers of a plan join, spread over so many processes; they leave with the block."""
+    started: list[asyncio.subprocess.Process] = []
+    try:
+        for greetings in _spread(plan["greetings"], processes):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "loadtests.watching"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=LINE_MAX,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+            started.append(process)
+            own = Plan(**{**plan, "greetings": greetings})
+            _tell(process, json.dumps(own).encode() + b"\n")
+        for process in started:
+            await _line(process)
+        yield Crowd(started)
+    finally:
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.close()
+        for process in started:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+
+
+def _spread(greetings: list[list[str]], processes: int) -> Iterator[list[list[str]]]:
+    for first in range(min(processes, len(greetings))):
+        yield greetings[first::processes]
+
+
+def _tell(process: asyncio.subprocess.Process, line: bytes) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line)
+
+
+async def _line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"viewers' process {process.pid} ended with {await process.wait()}")
+    return line

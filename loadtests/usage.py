@@ -1,0 +1,53 @@
+"""What a server on this machine uses, by role: CPU and memory from /proc, of the processes its admin port names."""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx2
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Usage(NamedTuple):
+    """CPU seconds, user and system, and resident kB of all processes of each role."""
+
+    cpu_s: dict[str, float]
+    rss_kb: dict[str, int]
+
+
+class Processes:
+    """The processes of the server whose data directory it is."""
+
+    def __init__(self, pids: dict[int, str]) -> None:
+        self._pids = pids
+
+    @classmethod
+    async def of(cls, data: Path) -> "Processes":
+        """Ask the server. Raises ``OSError`` or ``httpx2.HTTPError`` if it doesn't run."""
+        record = json.loads((data / "serve.json").read_text())
+        async with httpx2.AsyncClient(base_url=record["admin_url"], trust_env=False) as http:
+            status = (await http.get("/status")).json()
+        return cls({process["pid"]: process["role"] for process in status["processes"]})
+
+    def usage(self) -> Usage:
+        """Return what they have used up to now. Raises ``FileNotFoundError`` if one has ended."""
+        cpu_s: dict[str, float] = {}
+        rss: dict[str, int] = {}
+        for pid, role in self._pids.items():
+            cpu_s[role] = cpu_s.get(role, 0.0) + cpu_seconds(pid)
+            rss[role] = rss.get(role, 0) + rss_kb(pid)
+        return Usage(cpu_s, rss)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds, user and system, that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def rss_kb(pid: int) -> int:
+    """Return a process' resident memory in kB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1_024

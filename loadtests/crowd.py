@@ -27,10 +27,12 @@ class Crowd:
     def __init__(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
         self._processes = processes
 
-    def begin(self) -> None:
-        """Count from zero."""
+    async def begin(self) -> None:
+        """Count from zero; everybody does when this returns."""
         for process in self._processes:
             _tell(process, b"begin\n")
+        for process in self._processes:
+            await _line(process)
 
     async def end(self) -> list[Counted]:
         """Return what each process has counted since."""

@@ -100,7 +100,7 @@ class Fanout:
             await asyncio.sleep(CALM_S)
             vitals, over = Vitals(), asyncio.Event()
             watching = asyncio.create_task(vitals.watch(over))
-            viewers.begin()
+            await viewers.begin()
             before = server.usage() if server else None
             receipts = await self._gift(clients, room, self.seconds)
             await asyncio.sleep(SEEN_S)

@@ -1,8 +1,8 @@
 """A process full of viewers that cost little: they read frames, count events and times, and do nothing else.
 
 ``python -m loadtests.watching`` reads a plan as one line of JSON, joins, and says ``joined``; at ``begin`` it counts
-from zero, at ``end`` it says what it has counted; it leaves at the end of stdin. All viewers of a room get the same
-bytes, so each distinct read is parsed once; what was not a whole frame waits for the rest.
+from zero and says ``begun``, at ``end`` it says what it has counted; it leaves at the end of stdin. All viewers of a
+room get the same bytes, so each distinct read is parsed once; what was not a whole frame waits for the rest.
 """
 
 import asyncio
@@ -174,6 +174,7 @@ async def watch() -> None:
             vitals, over = Vitals(), asyncio.Event()
             watching = loop.create_task(vitals.watch(over))
             tally.clear()
+            _say("begun")
         else:
             over.set()
             await watching

@@ -74,7 +74,7 @@ class Screen:
     def write(self, frame: bytes) -> None:
         self.messages += messages_in(frame)
 
-    def offer(self, frames: bytes, *, unsent_bytes_max: int) -> bool:
+    def offer(self, frames: bytes, unsent_bytes_max: int) -> bool:
         if self.unsent > unsent_bytes_max:
             return False
         self.write(frames)

@@ -32,7 +32,7 @@ class Pass:
         self._folds = folds
         self._frames: dict[tuple[str, Feed, int], bytes] = {}
 
-    def frames(self, codec: Codec, feed: Feed, after: int) -> bytes:
+    def frames(self, codec: Codec, feed: Feed, after: int = 0) -> bytes:
         """Return the pass' frames in one piece, or of them what comes after an offset; encoded once."""
         key = (codec.subprotocol, feed, after)
         frames = self._frames.get(key)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from livegift.hub.frames import Feed
 from livegift.hub.passes import Pass
 from livegift.hub.viewer import Viewer
+from livegift.wire.codec import Codec
 from livegift.wire.folds import Fold
 from livegift.wire.messages import AnyEvent, Totals
 
@@ -112,20 +113,34 @@ class Room:
         if under_way is None:
             return 0
         waiting, ahead = under_way.waiting, self.ahead
+        codec: Codec | None = None
+        frames, frames_feed = b"", ""
         for _ in range(min(viewers_max, len(waiting))):
             viewer, feed = waiting.popitem()
-            after = ahead.get(viewer, 0) if ahead else 0
-            if after >= under_way.offset:
+            if ahead and viewer in ahead:
+                writes += self._write_ahead(under_way, viewer, feed, buffer_bytes_max)
                 continue
-            if after:
-                del ahead[viewer]
-            if viewer.offer(under_way.frames(viewer.codec, feed, after), unsent_bytes_max=buffer_bytes_max):
+            if viewer.codec is not codec or feed != frames_feed:  # nearly all are alike
+                codec, frames_feed = viewer.codec, feed
+                frames = under_way.frames(codec, feed)
+            if viewer.offer(frames, buffer_bytes_max):
                 writes += 1
             else:
                 self._leave_behind(viewer, feed)
         if not waiting:
             self.under_way = None
         return writes
+
+    def _write_ahead(self, under_way: Pass, viewer: Viewer, feed: Feed, buffer_bytes_max: int) -> int:
+        """Write what comes after the viewer's snapshot, if anything does."""
+        after = self.ahead[viewer]
+        if after >= under_way.offset:
+            return 0
+        del self.ahead[viewer]
+        if viewer.offer(under_way.frames(viewer.codec, feed, after), buffer_bytes_max):
+            return 1
+        self._leave_behind(viewer, feed)
+        return 0
 
     def _leave_behind(self, viewer: Viewer, feed: Feed) -> None:
         # A creator's feed has no holes: it is told to come back and resumes by offset.

@@ -13,7 +13,7 @@ class Viewer(Protocol):
     def write(self, frame: bytes) -> None:
         """Send a whole frame, after those before it."""
 
-    def offer(self, frames: bytes, *, unsent_bytes_max: int) -> bool:
+    def offer(self, frames: bytes, unsent_bytes_max: int) -> bool:
         """Send whole frames in one write, after those before them; False, and nothing, if the peer lags by more."""
 
     def unsent_bytes(self) -> int:

@@ -1,4 +1,5 @@
 """``python -m tests.bench batcher|codec|cpu|idle|settle|away|audit|repartition``; each prints one JSON object."""
+"""``python -m tests.bench batcher|cpu|idle|fanout|settle|away|audit|repartition``; each prints one JSON object."""
 
 import argparse
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any
 import uvloop
 
 from tests.bench import audit, away, batcher, codec, cpu, idle, repartition, settle
+from tests.bench import audit, away, batcher, cpu, fanout, idle, repartition, settle
 from tests.bench.deployment import opened_book
 
 Measuring = Coroutine[Any, Any, dict[str, Any]]
@@ -29,6 +31,9 @@ def main() -> int:
             place, rate=args.rate, senders=args.senders, rooms=args.rooms, seconds=args.seconds
         ),
         "idle": lambda place, _: idle.run(place, connections=args.connections, subscribe=args.subscribe),
+        "fanout": lambda place, _: fanout.run(
+            place, viewers=args.viewers, rate=args.rate, burst=args.burst, seconds=args.seconds, rounds=args.rounds
+        ),
         "settle": lambda place, book: settle.run(
             place, book, rate=args.rate, seconds=args.seconds, senders=args.senders, room_count=args.rooms
         ),
@@ -69,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     one = add("idle", idle)
     one.add_argument("--connections", type=int, default=5_000)
     one.add_argument("--subscribe", action="store_true")
+    one = add("fanout", fanout)
+    one.add_argument("--viewers", type=int, default=1_000)
+    one.add_argument("--rate", type=float, default=20, help="how often a second")
+    one.add_argument("--burst", type=int, default=1, help="events at once")
+    one.add_argument("--seconds", type=float, default=5)
+    one.add_argument("--rounds", type=int, default=5)
     one = add("settle", settle, with_store=True)
     one.add_argument("--rate", type=float, default=200)
     one.add_argument("--senders", type=int, default=400)

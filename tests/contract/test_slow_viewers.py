@@ -25,7 +25,7 @@ class Viewer(Outlet):
     def write(self, frame: bytes) -> None:
         self.put(frame)
 
-    def offer(self, frames: bytes, *, unsent_bytes_max: int) -> bool:
+    def offer(self, frames: bytes, unsent_bytes_max: int) -> bool:
         if self.unsent_bytes() > unsent_bytes_max:
             return False
         self.put(frames)

@@ -27,7 +27,7 @@ class Screen:
             self.offsets += [event["offset"] for event in message["events"]]
             assert message["totals"]["coins"] == message["offset"] == self.offsets[-1]
 
-    def offer(self, frames: bytes, *, unsent_bytes_max: int) -> bool:
+    def offer(self, frames: bytes, unsent_bytes_max: int) -> bool:
         if self.unsent > unsent_bytes_max:
             return False
         self.write(frames)

@@ -1,5 +1,6 @@
 """What each command of a connected client does. A refusal or a fault is an answer; only a bug raises."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from livegift.clock import now_ms
@@ -121,10 +122,16 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
         connection.send(error(command.id, "bad_request", f"A connection follows at most {ROOMS_MAX} rooms."))
         return
     if command.room not in connection.rooms:
-        connection.rooms = (*connection.rooms, command.room)
+        connection.rooms = _and_room(connection.rooms, command.room)
     await context.hub.join(connection, command.room, command.feed, command.since, command.id)
     if not connection.is_open:
         context.hub.leave(connection, command.room)
+
+
+@lru_cache(maxsize=1_024)
+def _and_room(rooms: tuple[str, ...], room: str) -> tuple[str, ...]:
+    """Few rooms, very many connections: those that follow the same rooms share the list of them."""
+    return (*rooms, room)
 
 
 def _refresh(connection: "Connection", command: Refresh) -> None:

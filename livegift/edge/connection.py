@@ -257,6 +257,7 @@ class Connection(Outlet):
         if self._session is not None and self._state == "open":
             self._session.authenticated()
             self.claims = claims
+            self._since_ms = 0  # it has served, and its number is 32 bytes
             self.context.remember(claims.user, self)
             self._ping_at_ms = monotonic_ms() + self.context.config.ping_ms
             self.context.wheel.add(self, self._ping_at_ms)

@@ -1,5 +1,4 @@
-"""``python -m tests.bench batcher|codec|cpu|idle|settle|away|audit|repartition``; each prints one JSON object."""
-"""``python -m tests.bench batcher|cpu|idle|fanout|settle|away|audit|repartition``; each prints one JSON object."""
+"""``python -m tests.bench WHAT`` (see ``--help``); each measures one thing and prints one JSON object."""
 
 import argparse
 import asyncio
@@ -13,8 +12,7 @@ from typing import Any
 
 import uvloop
 
-from tests.bench import audit, away, batcher, codec, cpu, idle, repartition, settle
-from tests.bench import audit, away, batcher, cpu, fanout, idle, repartition, settle
+from tests.bench import audit, away, batcher, codec, cpu, fanout, idle, repartition, settle
 from tests.bench.deployment import opened_book
 
 Measuring = Coroutine[Any, Any, dict[str, Any]]

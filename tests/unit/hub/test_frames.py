@@ -23,6 +23,10 @@ class Screen:
     def write(self, frame: bytes) -> None:
         self.frames.append(frame)
 
+    def offer(self, frames: bytes, unsent_bytes_max: int) -> bool:
+        self.frames.append(frames)
+        return True
+
     def unsent_bytes(self) -> int:
         return 0
 
@@ -54,7 +58,8 @@ def test_events_are_encoded_once_for_each_codec_and_feed() -> None:
         room.feeds.update(dict.fromkeys(group, feed))
     event = RoomClosed(offset=1, event_id="e1", totals=Totals(0, 0, 0))
     room.take(Fold("5", 1, Totals(0, 0, 0), [event]))
-    assert room.flush(buffer_bytes_max=LIMIT) == 20
+    room.begin_pass()
+    assert room.write_on(viewers_max=20, buffer_bytes_max=LIMIT) == 20
     assert sorted(encoded) == [JSON.subprotocol] * 2 + [MSGPACK.subprotocol] * 2
     for group in screens.values():
         assert len({id(screen.frames[0]) for screen in group}) == 1, "the same bytes for everyone"

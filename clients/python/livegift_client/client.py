@@ -19,6 +19,7 @@ from livegift_client.effects import (
     GiftSettled,
     Hangup,
     Ready,
+    RenewToken,
     Transmit,
 )
 from livegift_client.errors import Closed, LivegiftError, Unreachable
@@ -35,10 +36,11 @@ from livegift_client.urls import websocket_url
 class Client:
     """One person's connection: ``async with Client(url, token) as client``. It reconnects by itself until it is left.
 
-    ``balance`` is in coins, as last heard; ``user`` is who the token says we are. ``on_balance(coins, reason)`` is
-    called when the balance moves. ``codec="msgpack"`` speaks MessagePack instead of JSON: a quarter fewer bytes, else
-    the same. ``observe`` sees every message of a room before it is judged, and ``decoder`` reads the frames in the
-    codec's stead: both are for programs that hold very many clients.
+    A ``token`` that is an async function is asked for a fresh one for every connection, and half a minute before the
+    one in use ends. ``balance`` is in coins, as last heard; ``user`` is who the token says we are.
+    ``on_balance(coins, reason)`` is called when the balance moves. ``codec="msgpack"`` speaks MessagePack instead of
+    JSON: a quarter fewer bytes, else the same. ``observe`` sees every message of a room before it is judged, and
+    ``decoder`` reads the frames in the codec's stead: both are for programs that hold very many clients.
     """
 
     def __init__(
@@ -58,10 +60,11 @@ class Client:
         self.balance: int | None = None
         self._url, self._open_timeout_s = websocket_url(url), open_timeout_s
         self._on_balance, self._observe = on_balance, observe
-        self._session = Session(random.random, CODECS[codec].encode)
+        self._session = Session(random.random, CODECS[codec].encode, renews=callable(token))
         self._receipts = Receipts()
         self._followers: dict[int, Follower] = {}
         self._failure: LivegiftError | None = None
+        self._renewal: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._link = Link(
             self._url,
@@ -194,6 +197,11 @@ class Client:
         except LivegiftError as error:
             self._end(error)
 
+    async def _renew(self) -> None:
+        token = await self._link.fresh_token()
+        if token is not None:
+            self._perform(self._session.refresh(token))
+
     async def _leave(self) -> None:
         """Runs in the task that entered; the body's own exception goes on as it is, so the group isn't told of it."""
         try:
@@ -201,6 +209,8 @@ class Client:
             await self._link.close()
         finally:
             self._runner.cancel()
+            if self._renewal is not None:
+                self._renewal.cancel()
             await self._group.__aexit__(None, None, None)
             self._end(None)
 
@@ -237,7 +247,10 @@ class Client:
                 case FeedEnded():
                     self._followers.pop(id(effect.feed)).ended(effect.error)
                 case Hangup():
-                    self._link.hang_up(after_ms=effect.after_ms)
+                    self._link.hang_up(after_ms=effect.after_ms, is_spread=effect.is_spread)
+                case RenewToken():
+                    if self._renewal is None or self._renewal.done():
+                        self._renewal = self._group.create_task(self._renew())
                 case Fatal():
                     self._link.give_up(effect.error)
                 case Ready():

@@ -64,9 +64,18 @@ class BalanceMoved(Struct, frozen=True):
 
 
 class Hangup(Struct, frozen=True):
-    """Close this connection after so many milliseconds and connect anew without further delay."""
+    """Close this connection after so many milliseconds and connect anew.
+
+    ``is_spread``: the server has given each client another moment, so no jitter is added, and who is closed earlier
+    still waits for it.
+    """
 
     after_ms: int
+    is_spread: bool = False
+
+
+class RenewToken(Struct, frozen=True):
+    """The token ends soon: get a fresh one and ``refresh`` with it."""
 
 
 class Fatal(Struct, frozen=True):
@@ -76,5 +85,15 @@ class Fatal(Struct, frozen=True):
 
 
 Effect = (
-    Transmit | Ready | Deliver | FeedEnded | GiftAccepted | GiftSettled | GiftFailed | BalanceMoved | Hangup | Fatal
+    Transmit
+    | Ready
+    | Deliver
+    | FeedEnded
+    | GiftAccepted
+    | GiftSettled
+    | GiftFailed
+    | BalanceMoved
+    | Hangup
+    | RenewToken
+    | Fatal
 )

@@ -80,12 +80,14 @@ class OpenCombo(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """A room at an offset. ``viewers`` stands outside the sequence."""
+    """A room at an offset. ``viewers`` stands outside the sequence; the last two come in the creator's feed only."""
 
     totals: Totals
     top: list[TopSender] = []
     combos: list[OpenCombo] = []
     viewers: int = 0
+    points_total: int | None = None
+    session: CreatorSession | None = None
 
 
 class Event(Struct, tag_field="type", kw_only=True, frozen=True):

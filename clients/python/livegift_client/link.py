@@ -27,7 +27,7 @@ TRY_AGAIN_STATUS = frozenset({404, 408, 425, 429})
 """Of the 4xx answers to a WebSocket handshake, those that may be another one soon (a proxy amid a deploy)."""
 
 Token = str | Callable[[], Awaitable[str]]
-"""A token, or a function that gets a fresh one for every connection."""
+"""A token, or a function that gets a fresh one: for every connection, and before the one in use ends."""
 
 
 class Link:
@@ -59,6 +59,8 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         self._patience: asyncio.Timeout | None = None
+        self._back_at_ms: float | None = None
+        """When a server that drains wants us back."""
         self._fatal: LivegiftError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
@@ -86,10 +88,21 @@ class Link:
         if self._wire is not None:
             self._wire.transmit(frame)
 
-    def hang_up(self, *, after_ms: float) -> None:
-        """End the present connection then, and open the next at once."""
+    def hang_up(self, *, after_ms: float, is_spread: bool = False) -> None:
+        """End the present connection then, and open the next: at once if the server has spread its clients."""
+        if is_spread:
+            self._back_at_ms = self.now_ms + after_ms
         if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(self._loop.time() + after_ms / 1_000)
+
+    async def fresh_token(self) -> str | None:
+        """Ask for a token beside the one in use; None if that failed, which the present connection survives."""
+        assert callable(self._token), "only a function can give another token"
+        try:
+            return await self._token()
+        except (LivegiftError, OSError) as error:
+            log.info("no fresh token: %s", error)
+            return None
 
     def give_up(self, error: LivegiftError) -> None:
         """End the present connection now, and let ``run`` raise this."""
@@ -145,24 +158,28 @@ class Link:
             return self._failed(error)
         except (OSError, EOFError, WebSocketException, Unreachable) as error:  # TimeoutError is an OSError
             return self._failed(error)
-        started_ms = self.now_ms
+        started_ms, self._back_at_ms = self.now_ms, None
         try:
-            is_hung_up = await self._live(wire, token)
+            await self._live(wire, token)
         finally:
             wire.transport.abort()
+            was_ready = self._session.is_ready
             self._wire = None
             self._session.lost()
             self.arm()
-        self._backoff.connection_ended(lived_ms=self.now_ms - started_ms)
+        if was_ready:  # one that was only held until it was refused is no stable one
+            self._backoff.connection_ended(lived_ms=self.now_ms - started_ms)
         if self._fatal is not None:
             raise self._fatal
         if wire.close_code in NO_RECONNECT_CODES:
             raise Closed(wire.close_code, wire.close_reason or "")
         self.last_fault = Closed(wire.close_code, wire.close_reason or "")
-        return 0 if is_hung_up else self._backoff.next_ms()
+        if self._back_at_ms is not None:
+            return max(0.0, self._back_at_ms - self.now_ms)
+        return self._backoff.next_ms()
 
-    async def _live(self, wire: Wire, token: str) -> bool:
-        """Return at the connection's end: True if we ended it to open another."""
+    async def _live(self, wire: Wire, token: str) -> None:
+        """Return at the connection's end, whoever ended it."""
         self._wire = wire
         self.connections += 1
         try:
@@ -171,10 +188,8 @@ class Link:
                 await wire.wait_closed()
         except TimeoutError:
             await wire.close()
-            return True
         finally:
             self._patience = None
-        return False
 
     def _failed(self, error: Exception) -> float:
         self.last_fault = error

@@ -7,6 +7,7 @@ gifted anonymously, and which of two senders with equal sums came first if both 
 from livegift_client.events import (
     AnyEvent,
     ComboEnded,
+    CreatorSession,
     GiftEvent,
     OpenCombo,
     RoomClosed,
@@ -29,6 +30,9 @@ class RoomState:
         self.senders = 0
         self.viewers = 0
         self.is_closed = False
+        self.points_total: int | None = None
+        """All points of the creator; only their own feed knows, as of ``session``."""
+        self.session: CreatorSession | None = None
         self._sums: dict[str, TopSender] = {}
         self._combos: dict[str, OpenCombo] = {}
 
@@ -49,12 +53,15 @@ class RoomState:
 
     def snapshot(self) -> Snapshot:
         """Return the state in the form in which the server sends it."""
-        return Snapshot(self.totals, self.top(), self.combos, self.viewers)
+        return Snapshot(
+            self.totals, self.top(), self.combos, self.viewers, points_total=self.points_total, session=self.session
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Forget everything and start from a snapshot; a combo that isn't in it has ended."""
         self.trust(snapshot.totals)
         self.viewers = snapshot.viewers
+        self.points_total, self.session = snapshot.points_total, snapshot.session
         self._sums = {line.id: line for line in snapshot.top}
         self._combos = {combo.id: combo for combo in snapshot.combos}
 
@@ -64,6 +71,8 @@ class RoomState:
 
     def fold(self, event: AnyEvent) -> None:
         """Apply the next event. The caller sees to the order and that none comes twice."""
+        if event.points_total is not None:
+            self.points_total, self.session = event.points_total, event.session
         if isinstance(event, GiftEvent):
             self._fold_gift(event)
         elif isinstance(event, ComboEnded):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from livegift_client.commands import Command, Connect, Send, Subscribe, Unsubscribe, encode_json
+from livegift_client.commands import Command, Connect, Refresh, Send, Subscribe, Unsubscribe, encode_json
 from livegift_client.effects import (
     BalanceMoved,
     Deliver,
@@ -18,6 +18,7 @@ from livegift_client.effects import (
     FeedEnded,
     Hangup,
     Ready,
+    RenewToken,
     Transmit,
 )
 from livegift_client.errors import OutcomeUnknown, Refused
@@ -30,6 +31,7 @@ from livegift_client.messages import (
     Error,
     ErrorInfo,
     Reconnect,
+    Refreshed,
     RoomFrame,
     RoomMessage,
     Settled,
@@ -44,17 +46,34 @@ CONNECTION_CODES = frozenset({"not_connected", "bad_token", "token_expired"})
 CONNECT_ID = 0
 SUBSCRIBE_WAIT_MS = 10_000
 """A subscribe without an answer for this long is sent again."""
+RENEW_BEFORE_MS = 30_000
+"""A token is renewed this long before it ends."""
+RENEW_AGAIN_MS = 10_000
+"""A renewal that brought no ``refreshed`` is tried again after this long; if none does, the server closes with 4502."""
+RENEW_SOONEST_MS = 1_000
+"""Even a token that lasts for seconds is not renewed more often."""
 
 
 class Session:
-    """The state of one client. ``chance`` returns a float in [0, 1); ``encode`` is its codec's."""
+    """The state of one client. ``chance`` returns a float in [0, 1); ``encode`` is its codec's.
 
-    def __init__(self, chance: Callable[[], float], encode: Callable[[Command], bytes] = encode_json) -> None:
+    ``renews``: a token that ends soon can be replaced, so ``RenewToken`` is asked for.
+    """
+
+    def __init__(
+        self,
+        chance: Callable[[], float],
+        encode: Callable[[Command], bytes] = encode_json,
+        *,
+        renews: bool = False,
+    ) -> None:
         self.clock = ServerClock()
         self.outbox = Outbox(chance)
         self.feeds: dict[str, Feed] = {}
         self.is_ready = False
         self._encode = encode
+        self._renews = renews
+        self._renew_at_ms: float | None = None
         self._last_id = CONNECT_ID
         self._asked: dict[int, Feed | str] = {}
         self._patience_ends_ms: float | None = None
@@ -70,7 +89,7 @@ class Session:
     def lost(self) -> None:
         """The socket is gone."""
         self.is_ready = False
-        self._patience_ends_ms = None
+        self._patience_ends_ms = self._renew_at_ms = None
         self._asked.clear()
         self.outbox.offline()
         for feed in self.feeds.values():
@@ -82,6 +101,9 @@ class Session:
         if self._patience_ends_ms is not None and self._patience_ends_ms <= now_ms:
             self._patience_ends_ms = None
             effects.append(Hangup(0))
+        if self._renew_at_ms is not None and self._renew_at_ms <= now_ms:
+            self._renew_at_ms = now_ms + RENEW_AGAIN_MS
+            effects.append(RenewToken())
         for gift in self.outbox.pop_due(now_ms):
             if now_ms >= gift.expires_ms:
                 why = "not known to be settled when its id's window of 15 minutes ended"
@@ -98,7 +120,7 @@ class Session:
     @property
     def next_due_ms(self) -> float | None:
         """When ``tick`` has something to do next; None: never."""
-        due = [self.outbox.next_due_ms, self._patience_ends_ms]
+        due = [self.outbox.next_due_ms, self._patience_ends_ms, self._renew_at_ms]
         if self.is_ready:
             due += [feed.due_ms for feed in self.feeds.values()]
         return min((at_ms for at_ms in due if at_ms is not None), default=None)
@@ -134,6 +156,10 @@ class Session:
             return []
         return [Transmit(self._encode(Unsubscribe(id=self._next_id(), room=feed.room)))]
 
+    def refresh(self, token: str) -> list[Effect]:
+        """Replace the connection's token; without a connection the next one brings its own."""
+        return [Transmit(self._encode(Refresh(id=self._next_id(), token=token)))] if self.is_ready else []
+
     # --- what the server says -------------------------------------------------------------------------------
 
     def receive(self, message: AnyMessage, *, now_ms: float) -> list[Effect]:
@@ -157,7 +183,9 @@ class Session:
             case WalletPush():
                 return [BalanceMoved(message.balance, message.reason)]
             case Reconnect():
-                return [Hangup(message.after_ms)]
+                return [Hangup(message.after_ms, is_spread=True)]
+            case Refreshed():
+                self._renew_before(message.expires_ms, now_ms)
         return []
 
     def _deliver(self, message: RoomMessage, now_ms: float) -> list[Effect]:
@@ -170,6 +198,7 @@ class Session:
     def _connected(self, message: Connected, now_ms: float) -> list[Effect]:
         self.clock.set(message.server_time_ms, at_ms=now_ms)
         self.is_ready, self._patience_ends_ms = True, None
+        self._renew_before(message.expires_ms, now_ms)
         effects: list[Effect] = [Ready(message.user)]
         if message.balance is not None:
             effects.append(BalanceMoved(message.balance, ""))
@@ -177,6 +206,11 @@ class Session:
         effects += [self._transmit_gift(gift, now_ms) for gift in self.outbox.resend_all(now_ms=now_ms)]
         effects += [self._subscribe(feed, now_ms) for feed in self.feeds.values()]
         return effects
+
+    def _renew_before(self, expires_ms: int | None, now_ms: float) -> None:
+        if self._renews and expires_ms is not None:
+            left_ms = expires_ms - self.clock.now_ms(now_ms)
+            self._renew_at_ms = now_ms + max(RENEW_SOONEST_MS, left_ms - RENEW_BEFORE_MS)
 
     def _error(self, message: Error, now_ms: float) -> list[Effect]:
         about = self._asked.pop(message.id, None) if message.id is not None else None
@@ -189,6 +223,7 @@ class Session:
 
     def _connect_refused(self, error: ErrorInfo) -> list[Effect]:
         if error.temporary:
+            self._patience_ends_ms = None
             return [Hangup(error.retry_after_ms or RETRY_DEFAULT_MS)]
         return [Fatal(Refused.of(error))]
 

@@ -11,6 +11,7 @@ import { Gifts } from "./gifts.js";
 import { RETRY_DEFAULT_MS } from "./outbox.js";
 import { CONNECTION_CODES, LivegiftError } from "./protocol.js";
 import { realTimers } from "./timers.js";
+import { uuid7 } from "./uuid7.js";
 
 /** @import {Connected, ErrorInfo, Message, User} from "./protocol.js" */
 /** @import {ConnectionOptions, Ending, Status} from "./connection.js" */
@@ -95,6 +96,11 @@ export class Client extends Emitter {
     if (this.connection.isReady) this.#subscribe(following);
     this.#tickLater();
     return following;
+  }
+
+  /** A new id for `send`, for who must know it before; only once connected. */
+  newGiftId() {
+    return uuid7(this.serverTimeMs());
   }
 
   /** Send a gift, now or as soon as there is a connection. Throws when too many are on their way. @param {GiftOrder} order */

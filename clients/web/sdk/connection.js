@@ -19,6 +19,8 @@ export const ANSWER_MS = 8_000;
 export const PROBE_MS = 2_500;
 /** A token is renewed this long before it ends. */
 const REFRESH_BEFORE_MS = 30_000;
+/** A renewal that brought no `refreshed` is tried again after this long; if none does, the server closes with 4502. */
+const REFRESH_AGAIN_MS = 10_000;
 const CONNECT_ID = 0;
 
 /** @typedef {"idle" | "connecting" | "connected" | "offline" | "ended"} Status `offline`: waiting for the next try */
@@ -185,14 +187,21 @@ export class Connection {
     if (typeof this.options.token !== "function") return;
     if (serverTimeMs !== null) this.#serverAheadMs = serverTimeMs - this.#timers.now();
     const leftMs = expiresMs - (this.#timers.now() + this.#serverAheadMs);
+    this.#refreshAfter(Math.max(1_000, leftMs - REFRESH_BEFORE_MS));
+  }
+
+  /** @param {number} ms */
+  #refreshAfter(ms) {
     this.#cancelRefresh?.();
-    this.#cancelRefresh = this.#timers.after(Math.max(1_000, leftMs - REFRESH_BEFORE_MS), () => void this.#refresh());
+    this.#cancelRefresh = this.#timers.after(ms, () => void this.#refresh());
   }
 
   async #refresh() {
+    this.#refreshAfter(REFRESH_AGAIN_MS);
+    const socket = this.#socket;
     try {
       const token = await this.#token();
-      if (this.isReady) this.send({ type: "refresh", id: this.nextId(), token });
+      if (socket === this.#socket) this.send({ type: "refresh", id: this.nextId(), token });
     } catch {
       // The old token stands until it ends; then the server closes with 4502 and the next connect asks again.
     }

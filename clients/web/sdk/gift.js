@@ -13,6 +13,7 @@ import { Emitter } from "./emitter.js";
  * @property {string | null} [to] receiver, if not the room's creator
  * @property {string | null} [message]
  * @property {boolean} [anonymous]
+ * @property {string} [gift_event_id] of an earlier send, to ask what became of it; a new one if left out
  */
 
 /**
@@ -25,15 +26,16 @@ import { Emitter } from "./emitter.js";
 /** @extends {Emitter<GiftEvents>} */
 export class Gift extends Emitter {
   /** The UUIDv7, made on the server's time when first sent. @type {string | null} */
-  id = null;
+  id;
   /** @type {string | null} */
   event_id = null;
   /** @type {"waiting" | "accepted" | "settled" | "failed"} */
   state = "waiting";
 
   /** @param {GiftOrder} order */
-  constructor(order) {
+  constructor({ gift_event_id, ...order }) {
     super();
+    this.id = gift_event_id ?? null;
     this.order = { count: 1, to: null, message: null, anonymous: false, ...order };
     /** Resolves with the event id. @type {Promise<string>} */
     this.accepted = new Promise((resolve, reject) => {

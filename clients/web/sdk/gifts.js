@@ -100,8 +100,9 @@ export class Gifts {
   #transmit(outgoing) {
     const { gift } = outgoing;
     const nowMs = this.timers.now();
-    gift.id ??= uuid7(this.clock.nowMs(nowMs));
-    this.#outbox.sent(outgoing, nowMs);
+    const serverTimeMs = this.clock.nowMs(nowMs);
+    gift.id ??= uuid7(serverTimeMs);
+    this.#outbox.sent(outgoing, nowMs, serverTimeMs);
     this.connection.send({ type: "send", id: this.ask(outgoing), gift_event_id: gift.id, ...gift.order });
   }
 

@@ -4,13 +4,14 @@
 // sent, always under the same id: at once, on every new connection, after a temporary refusal when the server says,
 // and if no answer came for ANSWER_WAIT_MS. The server charges an id once, so sending is also how one asks.
 
-import { ID_WINDOW_MS } from "./uuid7.js";
+import { LivegiftError } from "./protocol.js";
+import { ID_WINDOW_MS, uuid7Ms } from "./uuid7.js";
 
 /** @import {Gift} from "./gift.js" */
 
 /** A gift neither settled nor refused this long after it was sent is asked about by sending it again. */
 export const ANSWER_WAIT_MS = 10_000;
-/** Gifts on their way; beyond it `post` throws. */
+/** Gifts on their way; beyond it `post` throws `outbox_full`. */
 export const UNSETTLED_MAX = 1_000;
 /** Wait after a temporary refusal that doesn't name one. */
 export const RETRY_DEFAULT_MS = 500;
@@ -32,8 +33,10 @@ export class Outbox {
 
   /** Take a gift. Its window begins when it gets its id, with the first transmit. @param {Gift} gift */
   post(gift) {
+    if (this.get(gift.id)) throw new Error(`gift ${gift.id} is on its way already`);
     if (this.#gifts.size >= UNSETTLED_MAX) {
-      throw new Error(`${this.#gifts.size} gifts are unsettled, the limit is ${UNSETTLED_MAX}`);
+      const message = `${this.#gifts.size} gifts are unsettled, the limit is ${UNSETTLED_MAX}`;
+      throw new LivegiftError({ code: "outbox_full", message });
     }
     /** @type {Outgoing} */
     const outgoing = { gift, dueMs: Infinity, expiresMs: Infinity, notBeforeMs: 0 };
@@ -48,9 +51,15 @@ export class Outbox {
     return null;
   }
 
-  /** It was sent just now. @param {Outgoing} outgoing @param {number} nowMs */
-  sent(outgoing, nowMs) {
-    if (outgoing.expiresMs === Infinity) outgoing.expiresMs = nowMs + ID_WINDOW_MS;
+  /**
+   * It was sent just now; an id of an earlier send has a part of its window behind it.
+   * @param {Outgoing} outgoing @param {number} nowMs @param {number} serverTimeMs
+   */
+  sent(outgoing, nowMs, serverTimeMs) {
+    if (outgoing.expiresMs === Infinity) {
+      const ageMs = outgoing.gift.id ? serverTimeMs - uuid7Ms(outgoing.gift.id) : 0;
+      outgoing.expiresMs = nowMs + ID_WINDOW_MS - Math.max(0, ageMs);
+    }
     outgoing.dueMs = Math.min(nowMs + ANSWER_WAIT_MS, outgoing.expiresMs);
   }
 

@@ -3,7 +3,7 @@
 // Two things can't be known from events alone and are taken from the frames' `totals`: how many distinct people gifted
 // anonymously, and (with a full ranking) who stands behind its last line.
 
-/** @import {GiftEvent, OpenCombo, RoomEvent, Snapshot, TopSender, Totals} from "./protocol.js" */
+/** @import {GiftEvent, OpenCombo, RoomEvent, Session, Snapshot, TopSender, Totals} from "./protocol.js" */
 
 /** Lines of the ranking, as in the server's snapshots. */
 export const TOP_MAX = 100;
@@ -12,8 +12,10 @@ export class RoomState {
   /** @type {Totals} */
   totals = { coins: 0, gifts: 0, senders: 0 };
   viewers = 0;
-  /** All points of the creator as the last snapshot said it; only their own feed knows. @type {number | null} */
+  /** All points of the creator; only their own feed knows, as of `session`. @type {number | null} */
   pointsTotal = null;
+  /** The creator's sums of this room since it opened. @type {Session | null} */
+  session = null;
   isClosed = false;
   /** @type {Map<string, TopSender>} */
   #sums = new Map();
@@ -41,6 +43,7 @@ export class RoomState {
     this.totals = { ...snapshot.totals };
     this.viewers = snapshot.viewers;
     this.pointsTotal = snapshot.points_total ?? null;
+    this.session = snapshot.session ?? null;
     this.#sums = new Map(snapshot.top.map((line) => [line.id, line]));
     this.#combos = new Map(snapshot.combos.map((combo) => [combo.id, combo]));
   }
@@ -52,6 +55,8 @@ export class RoomState {
 
   /** Apply the next event; the caller sees to the order and that none comes twice. @param {RoomEvent} event */
   fold(event) {
+    if (event.points_total !== undefined) this.pointsTotal = event.points_total;
+    if (event.session) this.session = event.session;
     if (event.type === "gift") this.#foldGift(event);
     else if (event.type === "combo_ended") this.#combos.delete(event.combo.id);
     else if (event.type === "room_closed") this.isClosed = true;

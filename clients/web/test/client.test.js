@@ -151,6 +151,34 @@ test("a dead line is noticed by a ping that nobody answers", async () => {
   assert.notEqual(client.status, "connected");
 });
 
+test("what became of an earlier send is asked by its id, until that id's window ends", async () => {
+  const { world, client } = await connected();
+  const id = client.newGiftId();
+  assert.equal(uuid7Ms(id), 1_800_000_000_000);
+  await world.advance(20_000);
+  const gift = client.send({ ...ORDER, gift_event_id: id });
+  const [sent] = world.socket.all("send");
+  assert.deepEqual([sent.gift_event_id, gift.id], [id, id]);
+  assert.throws(() => client.send({ ...ORDER, gift_event_id: id }), /on its way/);
+  world.socket.drop(4403);
+  await world.advance(15 * 60_000 - 20_000);
+  await assert.rejects(gift.settled, { code: "unknown_outcome" });
+});
+
+test("a token that could not be renewed is asked for again", async () => {
+  const world = new World();
+  const tokens = ["t1", null, "t2"];
+  const token = async () => tokens.shift() ?? Promise.reject(new Error("the backend is away"));
+  const client = new Client({ url: "ws://test/v1/ws", token, timers: world.timers, WebSocket: world.WebSocket });
+  client.open();
+  await world.advance(0);
+  world.socket.accept({ lastsMs: 40_000 });
+  await world.advance(10_000);
+  assert.deepEqual([tokens, world.socket.all("refresh")], [["t2"], []]);
+  await world.advance(10_000);
+  assert.deepEqual(world.socket.all("refresh").map((command) => command.token), ["t2"]);
+});
+
 test("a token from a function is renewed before it ends", async () => {
   const world = new World();
   let asked = 0;
@@ -159,9 +187,10 @@ test("a token from a function is renewed before it ends", async () => {
   client.open();
   await world.advance(0);
   world.socket.accept();
-  for (let place = 0; place < 44; place += 1) {
+  for (let place = 0; place < 43; place += 1) {
     await world.advance(20_000);
     world.socket.say({ type: "pong", id: 1, server_time_ms: 1_800_000_000_000 + world.nowMs });
   }
+  await world.advance(12_000);
   assert.deepEqual(world.socket.all("refresh").map((command) => command.token), ["t2"]);
 });

@@ -56,3 +56,13 @@ test("a snapshot forgets what it doesn't hold", () => {
   state.restore(snapshot);
   assert.deepEqual(state.snapshot(), snapshot);
 });
+
+test("the creator's sums follow the snapshot and then the events", () => {
+  const state = new RoomState();
+  const session = { coins: 5, points: 5, gifts: 5 };
+  state.restore({ totals: { coins: 5, gifts: 5, senders: 1 }, top: [], combos: [], viewers: 1, points_total: 70, session });
+  state.fold(giftEvent({ offset: 1 }));
+  assert.deepEqual([state.pointsTotal, state.session], [70, session]);
+  state.fold(giftEvent({ offset: 2, points_total: 71, session: { coins: 6, points: 6, gifts: 6 } }));
+  assert.deepEqual([state.pointsTotal, state.session?.coins], [71, 6]);
+});

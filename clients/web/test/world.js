@@ -81,11 +81,11 @@ export class FakeSocket {
     this.readyState = 3;
   }
 
-  /** The handshake is done. @param {{balance?: number}} [options] */
-  accept({ balance = 1_000 } = {}) {
+  /** The handshake is done. @param {{balance?: number, lastsMs?: number}} [options] */
+  accept({ balance = 1_000, lastsMs = 900_000 } = {}) {
     this.readyState = 1;
     this.onopen?.();
-    this.say({ type: "connected", id: 0, user: { id: "u1", name: "Mia" }, balance, server_time_ms: 1_800_000_000_000, expires_ms: 1_800_000_900_000, ping_ms: 25_000 });
+    this.say({ type: "connected", id: 0, user: { id: "u1", name: "Mia" }, balance, server_time_ms: 1_800_000_000_000, expires_ms: 1_800_000_000_000 + lastsMs, ping_ms: 25_000 });
   }
 
   /** @param {object} message */

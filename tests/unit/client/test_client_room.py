@@ -8,6 +8,7 @@ from livegift_client.events import (
     AnyEvent,
     ComboEnded,
     ComboInfo,
+    CreatorSession,
     GiftEvent,
     GiftInfo,
     OpenCombo,
@@ -170,3 +171,14 @@ def test_a_combo_that_a_snapshot_does_not_hold_has_ended() -> None:
     assert state.combos
     state.restore(Snapshot(room.totals))
     assert not state.combos
+
+
+def test_the_creators_sums_follow_the_snapshot_and_then_the_events() -> None:
+    state = RoomState()
+    state.restore(Snapshot(Totals(5, 5, 1), points_total=70, session=CreatorSession(5, 5, 5)))
+    assert state.snapshot().points_total == 70
+    combo = {"combo": ComboInfo("k", 1, 1), "sender": User("a", "Ada"), "receiver": CREATOR, "gift": GIFTS["rose"]}
+    state.fold(ComboEnded(offset=1, **combo))  # type: ignore[arg-type]
+    assert (state.points_total, state.session) == (70, CreatorSession(5, 5, 5))
+    state.fold(ComboEnded(offset=2, points_total=71, session=CreatorSession(6, 6, 6), **combo))  # type: ignore[arg-type]
+    assert (state.points_total, state.session) == (71, CreatorSession(6, 6, 6))

@@ -15,6 +15,7 @@ from livegift_client.effects import (
     GiftSettled,
     Hangup,
     Ready,
+    RenewToken,
     Transmit,
 )
 from livegift_client.errors import OutboxFull, OutcomeUnknown, Refused
@@ -22,7 +23,7 @@ from livegift_client.feed import Feed
 from livegift_client.ids import ID_WINDOW_MS, uuid7_ms
 from livegift_client.outbox import ANSWER_WAIT_MS, Outbox
 from livegift_client.reading import decode
-from livegift_client.session import Session
+from livegift_client.session import RENEW_AGAIN_MS, RENEW_BEFORE_MS, Session
 
 NOW_MS = 1_700_000_000_000
 
@@ -37,13 +38,16 @@ def hear(session: Session, message: dict[str, Any], *, now_ms: float = 0) -> lis
     return session.receive(read, now_ms=now_ms)
 
 
-def connect(session: Session, *, now_ms: float = 0) -> list[Effect]:
+def connect(session: Session, *, now_ms: float = 0, lasts_ms: int = 900_000) -> list[Effect]:
     session.opened("token", now_ms=now_ms)
     user = {"id": "a", "name": "Ada"}
     time_ms = NOW_MS + int(now_ms)
     return hear(
         session,
-        {"type": "connected", "id": 0, "user": user, "balance": 100, "server_time_ms": time_ms},
+        {
+            **{"type": "connected", "id": 0, "user": user, "balance": 100},
+            **{"server_time_ms": time_ms, "expires_ms": time_ms + lasts_ms},
+        },
         now_ms=now_ms,
     )
 
@@ -246,7 +250,39 @@ def test_a_bad_token_is_fatal() -> None:
 
 
 def test_a_server_that_drains_says_when_to_come_back(session: Session) -> None:
-    assert hear(session, {"type": "reconnect", "after_ms": 1_234}) == [Hangup(1_234)]
+    assert hear(session, {"type": "reconnect", "after_ms": 1_234}) == [Hangup(1_234, is_spread=True)]
+
+
+def test_a_server_that_is_busy_at_connect_is_left_when_it_says() -> None:
+    session = Session(lambda: 0.0)
+    session.opened("token", now_ms=0)
+    assert hear(session, temporary("busy", command=0, wait_ms=20_000)) == [Hangup(20_000)]
+    assert session.next_due_ms is None
+
+
+def test_a_token_that_can_be_renewed_is_before_it_ends_and_again_until_it_is() -> None:
+    session = Session(lambda: 0.0, renews=True)
+    connect(session, lasts_ms=100_000)
+    due_ms = 100_000 - RENEW_BEFORE_MS
+    assert session.next_due_ms == due_ms
+    assert session.tick(due_ms) == [RenewToken()]
+    assert session.tick(due_ms + RENEW_AGAIN_MS) == [RenewToken()]
+    [command] = sent(session.refresh("t2"))
+    assert (command["type"], command["token"]) == ("refresh", "t2")
+    hear(session, {"type": "refreshed", "id": command["id"], "expires_ms": NOW_MS + 300_000}, now_ms=90_000)
+    assert session.next_due_ms == 300_000 - RENEW_BEFORE_MS
+    session.lost()
+    assert (session.next_due_ms, session.refresh("t3")) == (None, [])
+
+
+def test_a_token_that_is_a_text_can_not_be_renewed(session: Session) -> None:
+    assert session.next_due_ms is None
+
+
+def test_a_token_that_lasts_for_seconds_is_not_renewed_without_end() -> None:
+    session = Session(lambda: 0.0, renews=True)
+    connect(session, lasts_ms=2_000)
+    assert session.next_due_ms == 1_000
 
 
 def test_a_server_that_does_not_answer_connect_is_left() -> None:

@@ -24,6 +24,7 @@ from livegift import __version__
 from livegift.check import SETTINGS_FILE, insist, insist_on_names
 from livegift.check import check as look
 from livegift.config import Config
+from livegift.conformance.command import conformance
 from livegift.errors import CannotRun, Fault
 from livegift.supervisor import care
 from livegift.supervisor.admin import Addresses
@@ -302,6 +303,9 @@ def check(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # no
         if finding.mend:
             print(f"     → {finding.mend}")
     return int(wrong)
+
+
+app.command(conformance)
 
 
 def print_json(value: object) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from livegift import telemetry
 from livegift.config import Config
+from livegift.conformance.script import SCENARIOS
 from livegift.edge.process import make_counters as edge_counters
 from livegift.flusher.backlog import LEVELS
 from livegift.flusher.process import make_counters as flusher_counters
@@ -57,3 +58,16 @@ def test_the_docs_link_to_nothing_that_is_missing() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_conformance_page_names_every_scenario_with_its_title() -> None:
+    page = (ROOT / "docs/conformance.md").read_text()
+    for name, scenario in SCENARIOS.items():
+        assert f"| `{name}` | {scenario.__doc__} |" in page
+    assert page.count("\n| `") >= len(SCENARIOS)
+
+
+def test_the_readme_names_every_command() -> None:
+    page = (ROOT / "README.md").read_text()
+    for command in ("serve", "demo", "audit", "status", "token", "check", "conformance"):
+        assert f"livegift {command}" in page

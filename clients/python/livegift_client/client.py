@@ -65,7 +65,7 @@ class Client:
         self._followers: dict[int, Follower] = {}
         self._failure: LivegiftError | None = None
         self._renewal: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
+        self._ready, self._ended = asyncio.Event(), asyncio.Event()
         self._link = Link(
             self._url,
             token,
@@ -104,6 +104,12 @@ class Client:
     ) -> None:
         """Disconnect. Gifts that are not settled by then end as ``OutcomeUnknown``."""
         await self._leave()
+
+    async def ended(self) -> LivegiftError:
+        """Wait until there is no point in going on, and return why: ``Closed``, or ``Refused`` for the token."""
+        await self._ended.wait()
+        assert self._failure is not None
+        return self._failure
 
     @property
     def is_connected(self) -> bool:
@@ -219,6 +225,7 @@ class Client:
         if error is not None:
             self._failure = error
         self._ready.set()
+        self._ended.set()
         self._receipts.void(str(error or "the client was left"))
         for follower in list(self._followers.values()):
             follower.ended(error)

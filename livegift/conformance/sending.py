@@ -146,7 +146,7 @@ async def bad_id(t: Trial) -> None:
     def answered() -> Send | bool | None:
         return peer.take(Send) or (True if t.reported("refused", ref="a", code="bad_id") else None)
 
-    # Either is right: to tell the application, or to try once more under a new id: nothing was charged.
+    # Either is right: to tell the application, or to try once more under a new id.
     found = await t.until(answered, "neither reported bad_id nor sent the gift under a new id")
     sent = found if isinstance(found, Send) else await t.gift(peer, "b")
     t.expect(sent.gift_event_id != first.gift_event_id, "sent the id again that was refused with bad_id")

@@ -55,7 +55,8 @@ def test_the_operating_page_names_every_metric_with_its_meaning_and_every_alarm(
 
 
 def test_the_docs_link_to_nothing_that_is_missing() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+    clients = (ROOT / "clients").glob("*/README.md")
+    for page in (ROOT / "README.md", *clients, *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 

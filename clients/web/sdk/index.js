@@ -5,6 +5,16 @@
 //   client.follow("r1").on("events", ({ events }) => …);
 //   await client.send({ room: "r1", gift: "rose", price_coins: 1 }).settled;
 
+/**
+ * @typedef {import("./client.js").ClientEvents} ClientEvents
+ * @typedef {import("./connection.js").ConnectionOptions} ConnectionOptions
+ * @typedef {import("./following.js").FollowingEvents} FollowingEvents
+ * @typedef {import("./gift.js").GiftEvents} GiftEvents
+ * @typedef {import("./gift.js").GiftOrder} GiftOrder
+ * @typedef {import("./protocol.js").RoomEvent} RoomEvent
+ * @typedef {import("./protocol.js").Snapshot} Snapshot
+ */
+
 export { Api } from "./api.js";
 export { Backoff } from "./backoff.js";
 export { Client } from "./client.js";

@@ -14,7 +14,9 @@ from livegift.conformance.verdict import CodecName, Report, Verdict
 def conformance(
     *bridge: Annotated[str, Parameter(help="The program around the SDK, and its arguments.", show_env_var=False)],
     codec: Annotated[CodecName, Parameter(help="The subprotocol to speak.", show_env_var=False)] = "json",
-    only: Annotated[tuple[str, ...], Parameter(help="Play this scenario; may be repeated.", show_env_var=False)] = (),
+    only: Annotated[
+        tuple[str, ...], Parameter(help="Play this scenario; may be repeated.", negative="", show_env_var=False)
+    ] = (),
     patience: Annotated[float, Parameter(help="Seconds to wait for a reaction.", show_env_var=False)] = 10.0,
     as_json: Annotated[
         bool, Parameter(name="--json", negative="", show_env_var=False, help="Print JSON for programs.")
@@ -51,5 +53,6 @@ def _print_verdict(one: Verdict) -> None:
 
 def _print_sum(report: Report) -> None:
     wrong = sum(one.verdict == "wrong" for one in report.scenarios)
-    found = f"{wrong} wrong" if wrong else "nothing wrong"
-    sys.stdout.write(f"{report.sdk}, {report.codec}: {len(report.scenarios)} scenarios, {found}.\n")
+    played = len(report.scenarios)
+    found = f"{played} scenario{'s' if played != 1 else ''}, {wrong or 'nothing'} wrong"
+    sys.stdout.write(f"{report.sdk}, {report.codec}: {found}.\n")

@@ -135,6 +135,21 @@ async def epoch(t: Trial) -> None:
     await t.resumed(back, room, offset=last.offset, why="after a lost connection in a new epoch")
 
 
+async def lost_snapshot(t: Trial) -> None:
+    """Asks for a snapshot where a new epoch's own does not come."""
+    room = ScriptedRoom()
+    peer = await _following(t, room)
+    room.rebuild()
+    await peer.say(room.frame(room.gift()))
+    command = await t.command(peer, Subscribe, "did not subscribe again in a new epoch whose snapshot did not come")
+    found = command.since
+    t.expect(found is None, "asked with `since` in a new epoch: only a snapshot says what happened between the epochs")
+    room.open_combo("k1")
+    await peer.say(room.subscribed(command))
+    await t.saw("snapshot", "did not report the snapshot of the new epoch", room=room.name)
+    await t.state_is(room, "in the new epoch")
+
+
 async def unknown(t: Trial) -> None:
     """Ignores unknown fields, event types and message types, and counts unknown events in the sequence."""
     room = ScriptedRoom()

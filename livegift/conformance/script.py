@@ -34,6 +34,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         following.not_recovered,
         following.conflation,
         following.epoch,
+        following.lost_snapshot,
         following.unknown,
         following.big_numbers,
         following.creator_feed,

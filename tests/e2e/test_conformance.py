@@ -37,6 +37,7 @@ FOUND = {
     "ignores_pushed_snapshots": ("conflation", "did not report the snapshot that was pushed"),
     "adds_snapshots": ("not-recovered", "has the open combos ['k1', 'k2']"),
     "shows_old_epoch_again": ("epoch", "twice"),
+    "waits_for_a_snapshot_for_ever": ("lost-snapshot", "did not subscribe again in a new epoch"),
     "unknown_event_is_unreadable": ("unknown", "took an event of an unknown type for a gap"),
     "numbers_of_32_bits": ("big-numbers", "it is 9007199254740991"),
     "retries_final_closes": ("final-close", "which is final"),
@@ -114,7 +115,7 @@ async def test_what_is_wrong_is_said_in_one_sentence_and_by_the_exit_code() -> N
     assert (code, err) == (1, "")
     line, total = out.splitlines()
     assert line.startswith("wrong    gap             The SDK did not subscribe again when offset 42 was missing")
-    assert total == "livegift_client, json: 1 scenarios, 1 wrong."
+    assert total == "livegift_client, json: 1 scenario, 1 wrong."
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import livegift_client.feed as feed_module
 import livegift_client.link as link_module
 import msgspec
 from livegift_client import client as client_module
@@ -115,6 +116,10 @@ def adds_snapshots() -> None:
 
 def shows_old_epoch_again() -> None:
     Shown.add = lambda *_: True
+
+
+def waits_for_a_snapshot_for_ever() -> None:
+    feed_module.SNAPSHOT_WAIT_MS = 10**9
 
 
 def unknown_event_is_unreadable() -> None:
@@ -265,6 +270,7 @@ MISTAKES: dict[str, Callable[[], None]] = {
     for mistake in (
         *(new_id_on_resend, other_content_on_resend, no_resend, forgets_after_accepted, repeat_counts_twice),
         *(gap_is_fine, starts_anew, ignores_pushed_snapshots, adds_snapshots, shows_old_epoch_again),
+        waits_for_a_snapshot_for_ever,
         *(unknown_event_is_unreadable, numbers_of_32_bits, retries_final_closes, gives_up_on_1012, no_jitter),
         *(no_backoff, ignores_reconnect, comes_back_early, no_refresh, old_token_again, device_clock, ignores_now_ms),
         *(retries_at_once, temporary_is_final, pays_the_new_price, first_event_id_stays, loses_fragments),

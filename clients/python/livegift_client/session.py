@@ -71,7 +71,7 @@ class Session:
         self.outbox = Outbox(chance)
         self.feeds: dict[str, Feed] = {}
         self.is_ready = False
-        self._encode = encode
+        self._chance, self._encode = chance, encode
         self._renews = renews
         self._renew_at_ms: float | None = None
         self._last_id = CONNECT_ID
@@ -232,7 +232,8 @@ class Session:
             return []
         feed.phase = Phase.WAITING
         if error.temporary or error.code in CONNECTION_CODES:
-            feed.due_ms = now_ms + (error.retry_after_ms or RETRY_DEFAULT_MS)
+            # As with gifts: up to half as much more, so that a room's crowd doesn't come back as one.
+            feed.due_ms = now_ms + (error.retry_after_ms or RETRY_DEFAULT_MS) * (1 + self._chance() / 2)
             return []
         del self.feeds[feed.room]
         return [FeedEnded(feed, Refused.of(error))]

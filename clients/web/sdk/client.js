@@ -34,6 +34,7 @@ export class Client extends Emitter {
   #rooms = new Map();
   /** What a command id was about, until it is answered. @type {Map<number, Following | Outgoing>} */
   #asked = new Map();
+  #chance;
   #gifts;
   #timers;
   /** @type {(() => void) | null} */
@@ -43,6 +44,7 @@ export class Client extends Emitter {
   constructor(options) {
     super();
     this.#timers = options.timers ?? realTimers;
+    this.#chance = options.chance ?? Math.random;
     this.connection = new Connection(options, {
       onStatus: (status) => this.emit("status", status),
       onReady: (connected) => this.#ready(connected),
@@ -174,7 +176,9 @@ export class Client extends Emitter {
     if (this.#rooms.get(following.room) !== following) return;
     following.feed.lost();
     if (error.temporary || CONNECTION_CODES.has(error.code)) {
-      following.feed.dueMs = this.#timers.now() + (error.retry_after_ms ?? RETRY_DEFAULT_MS);
+      // As with gifts: up to half as much more, so that a room's crowd doesn't come back as one.
+      const waitMs = (error.retry_after_ms ?? RETRY_DEFAULT_MS) * (1 + this.#chance() / 2);
+      following.feed.dueMs = this.#timers.now() + waitMs;
       return;
     }
     this.#rooms.delete(following.room);

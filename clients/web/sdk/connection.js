@@ -32,7 +32,7 @@ const CONNECT_ID = 0;
  * @property {string} url of the WebSocket
  * @property {TokenSource} token
  * @property {Codec} [codec] JSON, unless it is `msgpack` of msgpack.js
- * @property {typeof WebSocket} [WebSocket]
+ * @property {typeof WebSocket} [WebSocket] where the runtime has none (Node before 22), such as that of `ws`
  * @property {Timers} [timers]
  * @property {() => number} [chance] a number in [0, 1)
  */
@@ -66,6 +66,7 @@ export class Connection {
 
   /** @param {ConnectionOptions} options @param {Listener} listener */
   constructor(options, listener) {
+    if (!(options.WebSocket ?? globalThis.WebSocket)) throw new Error("there is no WebSocket here: pass one to the client");
     this.options = options;
     this.listener = listener;
     this.#codec = options.codec ?? json;

@@ -67,6 +67,23 @@ test("a temporary refusal waits as told and repeats the id", async () => {
   assert.deepEqual([again.gift_event_id, again.id !== id, gift.state], [gift.id, true, "waiting"]);
 });
 
+test("a room that is refused for now is asked for again, spread out; one that is refused for good is not", async () => {
+  const { world, client } = await connected(); // whose chance is 0.5
+  const following = client.follow("r1");
+  /** @type {any[]} */
+  const refused = [];
+  following.on("refused", (error) => refused.push(error));
+  const error = { code: "unavailable", message: "", temporary: true, retry_after_ms: 400 };
+  world.socket.say({ type: "error", id: world.socket.all("subscribe")[0].id, error });
+  await world.advance(499);
+  assert.equal(world.socket.all("subscribe").length, 1);
+  await world.advance(1);
+  const { id } = world.socket.all("subscribe")[1];
+  world.socket.say({ type: "error", id, error: { code: "unknown_room", message: "No.", temporary: false } });
+  await world.advance(20_000);
+  assert.deepEqual([world.socket.all("subscribe").length, refused.map(({ code }) => code)], [2, ["unknown_room"]]);
+});
+
 test("a refusal is final, and its balance is believed", async () => {
   const { world, client } = await connected();
   const gift = client.send(ORDER);

@@ -229,6 +229,14 @@ def test_a_room_refused_for_good_ends_its_feed_and_a_temporary_refusal_does_not(
     assert not session.feeds
 
 
+def test_a_room_refused_for_now_is_asked_for_again_spread_out() -> None:
+    session = Session(lambda: 0.5)
+    connect(session)
+    [command] = sent(session.follow(Feed("r"), now_ms=0))
+    hear(session, temporary("unavailable", command=command["id"], wait_ms=400), now_ms=0)
+    assert session.next_due_ms == 500
+
+
 def test_following_a_room_twice_is_an_error(session: Session) -> None:
     session.follow(Feed("r"), now_ms=0)
     with pytest.raises(ValueError, match="followed already"):

@@ -14,6 +14,7 @@ from livegift_client import HttpFailed, LivegiftError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from loadtests.compare import CannotCompare, compare, print_lines, read_report
 from loadtests.demo import run_demo_bots
 from loadtests.fanout import Fanout
 from loadtests.report import Report, is_clean, print_figures, print_json, print_table
@@ -97,6 +98,23 @@ def fanout(
     else:
         print_figures(report)
     return 1 if report["lost"] or report["doubled"] else 0
+
+
+@app.command(name="compare")
+def compare_reports(
+    earlier: Annotated[Path, Parameter(help="What --json printed, in a file.")],
+    later: Annotated[Path, Parameter(help="The same of a later run.")],
+    *,
+    worse: Annotated[float, Parameter(help="Percent beyond which a figure counts as worse.")] = 10.0,
+    strict: Annotated[bool, Parameter(negative="", help="Exit with 1 if a figure is worse.")] = False,
+) -> int:
+    """Show how the figures of two runs with the same parameters differ."""
+    try:
+        lines = compare(read_report(earlier), read_report(later), worse_percent=worse)
+    except CannotCompare as error:
+        return _cannot_run(str(error))
+    print_lines(lines, worse_percent=worse)
+    return 1 if strict and any(line.is_worse for line in lines) else 0
 
 
 @app.command

@@ -41,6 +41,7 @@ class Fanned(TypedDict):
     """
 
     scenario: str
+    parameters: dict[str, object]
     viewers: int
     rate: float
     burst: int
@@ -159,6 +160,13 @@ class Fanout:
         expected = len(receipts) * self.viewers
         report = count_up(counted, seconds=self.seconds)
         report["rate"], report["burst"] = self.rate, self.burst
+        report["parameters"] = {
+            "viewers": self.viewers,
+            "rate": self.rate,
+            "burst": self.burst,
+            "seconds": self.seconds,
+            "processes": self.processes,
+        }
         report["sent"] = report["settled"] = len(receipts)
         report["lost"] = max(0, expected - report["deliveries"])
         report["doubled"] = max(0, report["deliveries"] - expected)
@@ -176,6 +184,7 @@ def count_up(counted: Sequence[Counted], *, seconds: float) -> Fanned:
             seen.record(time_ns / 1e6)
     return Fanned(
         scenario="fanout",
+        parameters={},
         viewers=sum(one["viewers"] for one in counted),
         rate=0.0,
         burst=0,

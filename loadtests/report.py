@@ -14,10 +14,11 @@ class Report(TypedDict):
     """Figures of one run; latencies are milliseconds from the planned time.
 
     ``shown``: gifts that somebody saw; ``seen``: sightings by others than the sender, of all viewers together.
-    ``drift`` and ``audited`` (what the audit went through) are None without an audit.
+    ``drift`` and ``audited`` (what the audit went through) are None without an audit. ``parameters`` were asked for.
     """
 
     scenario: str
+    parameters: dict[str, object]
     sent: int
     accepted: int
     settled: int

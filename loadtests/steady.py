@@ -243,6 +243,14 @@ class Steady:
         machine = self.vitals.machine() | {"refusals": dict(tally.refusals)}
         return Report(
             scenario="steady",
+            parameters={
+                "rooms": self.rooms,
+                "viewers": self.viewers,
+                "senders": self.senders,
+                "rate": self.rate,
+                "seconds": self.seconds,
+                "seed": self.seed,
+            },
             sent=sent,
             accepted=tally.accepted,
             settled=tally.settled,

@@ -11,6 +11,7 @@ NO_LATENCY: dict[str, float | None] = {"p50": None, "p99": None, "p999": None, "
 def report(**more: Any) -> Report:
     clean = Report(
         scenario="steady",
+        parameters={"viewers": 1},
         sent=1,
         accepted=1,
         settled=1,

@@ -1,9 +1,8 @@
 """The command line of the load tests. Exit codes: 0 clean, 1 something was lost, doubled or wrong, 2 it can't run."""
 
 import asyncio
-import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from loadtests.compare import CannotCompare, compare, print_lines, read_report
 from loadtests.demo import run_demo_bots
 from loadtests.fanout import Fanout
+from loadtests.page import write_page
 from loadtests.report import Report, is_clean, print_figures, print_json, print_table
 from loadtests.steady import Steady
 from loadtests.steered import Steering, say_report
@@ -31,6 +31,8 @@ app = App(
 )
 T = TypeVar("T")
 Url = Annotated[str, Parameter(help="The server's base URL, like http://127.0.0.1:8000.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+Html = Annotated[Path | None, Parameter(help="Write the report with its charts to this file.")]
 
 
 @app.command
@@ -44,7 +46,8 @@ def steady(
     rate: Annotated[float, Parameter(help="Gifts a second in all rooms together.")] = 200.0,
     seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")] = 20.0,
     seed: Annotated[int, Parameter(help="Gives the whole schedule.")] = 1,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    as_json: Json = False,
+    html: Html = None,
     progress: Annotated[
         bool,
         Parameter(negative="", help="Print JSON lines while it runs; heed `mark NAME` and `finish` on stdin."),
@@ -55,8 +58,8 @@ def steady(
         return _cannot_run(
             "rooms and senders must be at least 1, viewers no fewer than either, rate and seconds above 0"
         )
-    if data is not None and not data.is_dir():
-        return _cannot_run(f"{data} is no directory; --data names that of the running server")
+    if why := _why_not(data, html):
+        return _cannot_run(why)
     run = Steady(
         url=url, rooms=rooms, viewers=viewers, senders=senders, rate=rate, seconds=seconds, seed=seed, data=data
     )
@@ -67,7 +70,7 @@ def steady(
     else:
         if report is not None and not progress:
             (print_json if as_json else print_table)(report)
-        return_code = 0 if report is not None and is_clean(report) else 1
+        return_code = 1 if report is None else _end(report, html)
     return return_code
 
 
@@ -83,21 +86,23 @@ def fanout(
     burst: Annotated[int, Parameter(help="Gifts sent at once.")] = 1,
     seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")] = 10.0,
     processes: Annotated[int, Parameter(help="Processes that the viewers live in.")] = 2,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    as_json: Json = False,
+    html: Html = None,
 ) -> int:
     """Fill one room with viewers, send gifts, and say what the delivery of one event to one viewer costs."""
     if min(viewers, burst, processes) < 1 or rate <= 0 or seconds <= 0:
         return _cannot_run("viewers, burst and processes must be at least 1, rate and seconds above 0")
+    if why := _why_not(None, html):
+        return _cannot_run(why)
     run = Fanout(url=url, data=data, viewers=viewers, rate=rate, burst=burst, seconds=seconds, processes=processes)
     try:
         report = _run(run.run())
-    except LivegiftError as error:
-        return _cannot_run(_first(error))
-    if as_json:
-        print(json.dumps(report))
+    except* LivegiftError as group:
+        return_code = _cannot_run(_first(group))
     else:
-        print_figures(report)
-    return 1 if report["lost"] or report["doubled"] else 0
+        (print_json if as_json else print_figures)(report)
+        return_code = _end(report, html)
+    return return_code
 
 
 @app.command(name="compare")
@@ -160,6 +165,20 @@ def _run(program: Coroutine[Any, Any, T]) -> T:
     stamina.instrumentation.set_on_retry_hooks([])  # a server that restarts is what we came for, no news
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(program)
+
+
+def _why_not(data: Path | None, html: Path | None) -> str | None:
+    if data is not None and not data.is_dir():
+        return f"{data} is no directory; --data names that of the running server"
+    if html is not None and not html.absolute().parent.is_dir():
+        return f"{html.parent} is no directory; --html names a file to be written"
+    return None
+
+
+def _end(report: Mapping[str, Any], html: Path | None) -> int:
+    if html is not None:
+        write_page(report, html)
+    return 0 if is_clean(report) else 1
 
 
 def _first(error: BaseException) -> str:

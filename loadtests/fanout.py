@@ -19,6 +19,7 @@ from livegift_client import Api, Client, Login, Receipt, Send
 from loadtests.crowd import crowd, text_frame
 from loadtests.histogram import Histogram
 from loadtests.people import briefly, log_in, patiently
+from loadtests.timeline import OverTime, Timeline, add_up, beside
 from loadtests.usage import Processes, Usage
 from loadtests.vitals import Vitals
 from loadtests.watching import Counted, Plan
@@ -61,6 +62,7 @@ class Fanned(TypedDict):
     latency_ms: dict[str, dict[str, float | None]]
     bot_limited: bool
     machine: dict[str, object]
+    over_time: OverTime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,21 +97,26 @@ class Fanout:
         self, server: Processes | None, clients: Sequence[Client], room: str, people: Sequence[Login]
     ) -> Fanned:
         before_alone = server.usage() if server else None
-        alone = await self._gift(clients, room, ALONE_S)
+        alone: list[Receipt] = []
+        await self._gift(clients, room, ALONE_S, alone)
         after_alone = server.usage() if server else None
         async with crowd(self._plan(room, people), processes=self.processes) as viewers:
             await asyncio.sleep(CALM_S)
             vitals, over = Vitals(), asyncio.Event()
-            watching = asyncio.create_task(vitals.watch(over))
-            await viewers.begin()
-            before = server.usage() if server else None
-            receipts = await self._gift(clients, room, self.seconds)
-            await asyncio.sleep(SEEN_S)
-            after = server.usage() if server else None
-            over.set()
-            await watching
+            receipts: list[Receipt] = []
+            timeline = Timeline(lambda: {"sent": len(receipts), "settled": _settled(receipts)})
+            async with asyncio.TaskGroup() as group:
+                group.create_task(vitals.watch(over))
+                await viewers.begin()
+                group.create_task(timeline.watch(over))
+                before = server.usage() if server else None
+                await self._gift(clients, room, self.seconds, receipts)
+                await asyncio.sleep(SEEN_S)
+                after = server.usage() if server else None
+                over.set()
             counted = await viewers.end()
         report = self._report(receipts, counted, vitals)
+        report["over_time"] = beside(timeline.rates(), report["over_time"])
         if before_alone and after_alone and before and after:
             add_usage(report, before, after)
             own = _edge_us(before_alone, after_alone) / len(alone)
@@ -132,9 +139,8 @@ class Fanout:
             greetings=[[connects[number % len(people)], subscribe] for number in range(self.viewers)],
         )
 
-    async def _gift(self, clients: Sequence[Client], room: str, seconds: float) -> list[Receipt]:
-        """Send as planned (open loop), and return when everything has settled."""
-        receipts: list[Receipt] = []
+    async def _gift(self, clients: Sequence[Client], room: str, seconds: float, receipts: list[Receipt]) -> None:
+        """Send as planned (open loop), add the receipts to those, and return when everything has settled."""
         start_ns = time.monotonic_ns()
         for number in range(int(self.rate * seconds)):
             planned_ns = start_ns + int(number / self.rate * 1e9)
@@ -154,7 +160,6 @@ class Fanout:
         async with asyncio.timeout(SETTLE_S):
             for receipt in receipts:
                 await receipt.settled()
-        return receipts
 
     def _report(self, receipts: Sequence[Receipt], counted: Sequence[Counted], vitals: Vitals) -> Fanned:
         expected = len(receipts) * self.viewers
@@ -208,6 +213,7 @@ def count_up(counted: Sequence[Counted], *, seconds: float) -> Fanned:
             "viewers_lag_p99_ms": [one["lag_p99_ms"] for one in counted],
             "viewers_closed": sum(one["closed"] for one in counted),
         },
+        over_time=add_up([one["over_time"] for one in counted]),
     )
 
 
@@ -217,6 +223,10 @@ def add_usage(report: Fanned, before: Usage, after: Usage) -> None:
     report["cpu_us_per_delivery"] = round(_edge_us(before, after) / deliveries, 2)
     total_us = sum(after.cpu_s[role] - before.cpu_s[role] for role in after.cpu_s) * 1e6
     report["cpu_us_per_delivery_total"] = round(total_us / deliveries, 2)
+
+
+def _settled(receipts: Sequence[Receipt]) -> int:
+    return sum(receipt.state == "settled" for receipt in receipts)
 
 
 def _edge_us(before: Usage, after: Usage) -> float:

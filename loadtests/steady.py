@@ -23,6 +23,7 @@ from loadtests.room_book import Viewer
 from loadtests.schedule import Planned, plan
 from loadtests.seen import SeenLedger, Verdict
 from loadtests.tally import Gift, Tally
+from loadtests.timeline import Timeline
 from loadtests.vitals import Vitals
 
 SETTLE_WAIT_S = 10.0
@@ -58,6 +59,7 @@ class Steady:
     seen: SeenLedger = field(default_factory=SeenLedger)
     tally: Tally = field(init=False)
     vitals: Vitals = field(default_factory=Vitals)
+    timeline: Timeline = field(init=False)
     failures: list[str] = field(default_factory=list)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
     bots: list[Bot] = field(default_factory=list)
@@ -69,6 +71,7 @@ class Steady:
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.seen)
+        self.timeline = Timeline(self._sums)
 
     async def run(self) -> Report:
         """Run and judge. Raises ``Unreachable`` or ``HttpFailed`` (perhaps in a group) if it can't even begin."""
@@ -108,6 +111,7 @@ class Steady:
             try:
                 await join(group, bots)
                 group.create_task(self.vitals.watch(gifted))
+                group.create_task(self.timeline.watch(gifted))
                 await self._gift(bots, sends)
                 gifted.set()
                 verdict = await self._wait_for_the_end(bots)
@@ -116,6 +120,9 @@ class Steady:
                 for event in (gifted, *(bot.over for bot in bots)):
                     event.set()
         return verdict, sum(bot.client.reconnects for bot in bots)
+
+    def _sums(self) -> dict[str, int]:
+        return {"sent": len(self.tally.gifts), "settled": self.tally.settled, "seen": self.seen.sightings}
 
     def _bot(self, login: Login, room: str, person: int, frames: FrameCache) -> Bot:
         observe = partial(self._observe, self.seen.viewer(room, person))
@@ -275,6 +282,7 @@ class Steady:
             seed=self.seed,
             machine=machine,
             failures=self.failures[:FAILURES_MAX],
+            over_time=self.timeline.rates(),
         )
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypedDict, cast
 
 import uvloop
 
+from loadtests.timeline import OverTime, Timeline
 from loadtests.vitals import Vitals
 
 JOINS_AT_ONCE = 32
@@ -51,6 +52,7 @@ class Counted(TypedDict):
     cpu_share: float
     lag_p99_ms: float
     is_limited: bool
+    over_time: OverTime
 
 
 class Read(NamedTuple):
@@ -172,8 +174,9 @@ async def watch() -> None:
     while line := await lines.readline():
         if line == b"begin\n":
             vitals, over = Vitals(), asyncio.Event()
-            watching = loop.create_task(vitals.watch(over))
             tally.clear()
+            timeline = Timeline(lambda: {"seen": tally.events})
+            watching = asyncio.gather(vitals.watch(over), timeline.watch(over))
             _say("begun")
         else:
             over.set()
@@ -189,6 +192,7 @@ async def watch() -> None:
                     cpu_share=vitals.cpu_share,
                     lag_p99_ms=vitals.lag.percentile(0.99) or 0.0,
                     is_limited=vitals.is_limited,
+                    over_time=timeline.rates(),
                 )
             )
 

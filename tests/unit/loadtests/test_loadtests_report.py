@@ -32,6 +32,7 @@ def report(**more: Any) -> Report:
         seed=1,
         machine={},
         failures=[],
+        over_time={},
     )
     return {**clean, **more}  # type: ignore[typeddict-item]
 

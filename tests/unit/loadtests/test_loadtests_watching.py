@@ -44,8 +44,10 @@ def test_processes_are_added_up() -> None:
         cpu_share=0.1,
         lag_p99_ms=1.0,
         is_limited=False,
+        over_time={"at_s": [0.5], "seen": [20.0]},
     )
     report = count_up([one, {**one, "is_limited": True}], seconds=2.0)
     assert (report["viewers"], report["deliveries"], report["deliveries_per_s"]) == (4, 20, 10.0)
     assert (report["events_per_read"], report["bytes_per_event"], report["bot_limited"]) == (2.0, 100.0, True)
     assert report["latency_ms"]["seen"]["max"] == 2.0
+    assert report["over_time"] == {"at_s": [0.5], "seen": [40.0]}

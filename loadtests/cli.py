@@ -21,6 +21,7 @@ from loadtests.report import Report, is_clean, print_figures, print_json, print_
 from loadtests.steady import Steady
 from loadtests.steered import Steering, say_report
 from loadtests.stopping import stop_with_parent
+from loadtests.storm import Storm
 
 app = App(
     name="loadtests",
@@ -32,6 +33,9 @@ app = App(
 T = TypeVar("T")
 Url = Annotated[str, Parameter(help="The server's base URL, like http://127.0.0.1:8000.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+Data = Annotated[Path | None, Parameter(help="The server's data directory, for the audit at the end.")]
+Seconds = Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")]
+Seed = Annotated[int, Parameter(help="Gives the whole schedule.")]
 Html = Annotated[Path | None, Parameter(help="Write the report with its charts to this file.")]
 
 
@@ -39,13 +43,13 @@ Html = Annotated[Path | None, Parameter(help="Write the report with its charts t
 def steady(
     *,
     url: Url,
-    data: Annotated[Path | None, Parameter(help="The server's data directory, for the audit at the end.")] = None,
+    data: Data = None,
     rooms: Annotated[int, Parameter(help="Rooms, made for this run.")] = 4,
     viewers: Annotated[int, Parameter(help="People in all rooms together.")] = 300,
     senders: Annotated[int, Parameter(help="Of the viewers, how many gift.")] = 50,
     rate: Annotated[float, Parameter(help="Gifts a second in all rooms together.")] = 200.0,
-    seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")] = 20.0,
-    seed: Annotated[int, Parameter(help="Gives the whole schedule.")] = 1,
+    seconds: Seconds = 20.0,
+    seed: Seed = 1,
     as_json: Json = False,
     html: Html = None,
     progress: Annotated[
@@ -63,15 +67,41 @@ def steady(
     run = Steady(
         url=url, rooms=rooms, viewers=viewers, senders=senders, rate=rate, seconds=seconds, seed=seed, data=data
     )
+    if not progress:
+        return _judge(run, as_json=as_json, html=html)
     try:
-        report = _steered(run) if progress else _with_bars(run)
+        report = _steered(run)
     except* LivegiftError as group:
         return_code = _cannot_run(_first(group))
     else:
-        if report is not None and not progress:
-            (print_json if as_json else print_table)(report)
         return_code = 1 if report is None else _end(report, html)
     return return_code
+
+
+@app.command
+def storm(
+    *,
+    url: Url,
+    data: Data = None,
+    rooms: Annotated[int, Parameter(help="Rooms, made for this run.")] = 1,
+    viewers: Annotated[int, Parameter(help="Viewers who all lose their connection at once.")] = 300,
+    senders: Annotated[int, Parameter(help="Senders beside them, who don't.")] = 20,
+    rate: Annotated[float, Parameter(help="Gifts a second in all rooms together.")] = 50.0,
+    seconds: Seconds = 15.0,
+    seed: Seed = 1,
+    as_json: Json = False,
+    html: Html = None,
+) -> int:
+    """Cut all viewers off at once; say how and when they came back, and what it cost those who were not cut off."""
+    if min(viewers, senders, rooms) < 1 or rate <= 0 or seconds <= 0:
+        return _cannot_run("viewers, senders and rooms must be at least 1, rate and seconds above 0")
+    if why := _why_not(data, html):
+        return _cannot_run(why)
+    return _judge(
+        Storm(url=url, rooms=rooms, viewers=viewers, senders=senders, rate=rate, seconds=seconds, seed=seed, data=data),
+        as_json=as_json,
+        html=html,
+    )
 
 
 @app.command
@@ -84,7 +114,7 @@ def fanout(
     viewers: Annotated[int, Parameter(help="Viewers in one room.")] = 1_000,
     rate: Annotated[float, Parameter(help="How often gifts are sent, a second.")] = 20.0,
     burst: Annotated[int, Parameter(help="Gifts sent at once.")] = 1,
-    seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Length of the load.")] = 10.0,
+    seconds: Seconds = 10.0,
     processes: Annotated[int, Parameter(help="Processes that the viewers live in.")] = 2,
     as_json: Json = False,
     html: Html = None,
@@ -152,7 +182,18 @@ def _steered(run: Steady) -> Report | None:
     return report
 
 
-def _with_bars(run: Steady) -> Report:
+def _judge(run: Steady | Storm, *, as_json: bool, html: Path | None) -> int:
+    try:
+        report = _with_bars(run)
+    except* LivegiftError as group:
+        return_code = _cannot_run(_first(group))
+    else:
+        (print_json if as_json else print_table)(report)
+        return_code = _end(report, html)
+    return return_code
+
+
+def _with_bars(run: Steady | Storm) -> Report:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bars:

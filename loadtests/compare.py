@@ -13,14 +13,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-ASKED = ("parameters", "over_time")
+ASKED = ("parameters", "over_time", "marks")
 """What was asked for, and curves: no figures."""
 LOWER_IS_BETTER = (
     *("latency_ms", "lost", "doubled", "out_of_order", "combos_open", "drift", "refused", "late", "reconnects"),
     *("cpu_us_per_delivery", "cpu_us_per_delivery_of_fanout", "cpu_us_per_delivery_total", "cpu_us_per_gift"),
     *("kb_per_connection", "bytes_per_event", "viewers_closed"),
+    *("snapshots", "all_back_ms"),
 )
-HIGHER_IS_BETTER = ("sent", "accepted", "settled", "shown", "seen", "deliveries", "deliveries_per_s", "events_per_read")
+HIGHER_IS_BETTER = (
+    *("sent", "accepted", "settled", "shown", "seen", "deliveries", "deliveries_per_s", "events_per_read"),
+    *("back", "recovered"),
+)
 
 
 class CannotCompare(Exception):

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import stamina
 from livegift_client import Api, Client, Feed, HttpFailed, Item, LivegiftError, Login, Receipt, Send, Unreachable
 from livegift_client.feed import Phase
-from livegift_client.messages import AnyMessage, RoomFrame, RoomMessage
+from livegift_client.messages import AnyMessage, RoomFrame, RoomMessage, Subscribed
 from livegift_client.reading import decode
 
 from loadtests.schedule import Planned
@@ -37,6 +38,13 @@ class FrameCache:
         return message
 
 
+class Join(NamedTuple):
+    """The answer to a ``subscribe``, on the monotonic clock: the missed events (``is_recovered``) or a snapshot."""
+
+    at_ms: float
+    is_recovered: bool
+
+
 class Bot:
     """One person in one room. ``observe`` sees the room's messages that the SDK will judge."""
 
@@ -55,6 +63,7 @@ class Bot:
         self.joined = asyncio.Event()
         self.over = asyncio.Event()
         self.gave_up: LivegiftError | None = None
+        self.joins: list[Join] = []
         self._observe = observe
         self.client = Client(
             url, login.token, proxy=False, open_timeout_s=RETRY_S, observe=self._see, decoder=frames.decode
@@ -70,6 +79,17 @@ class Bot:
     def is_live(self) -> bool:
         """Whether the server sends us the room's events right now."""
         return self.client.is_connected and self.feed.phase is Phase.LIVE
+
+    def drop(self) -> None:
+        """Lose the connection as a network loses it, without a word; the SDK comes back by itself."""
+        # The SDK lets nobody break its connection, and a proxy that does would cost more than the bots.
+        wire = self.client._link._wire
+        if wire is not None:
+            wire.transport.abort()
+
+    def first_join_after(self, at_ms: float) -> Join | None:
+        """Return when the server first let us into the room after that moment; None if it has not."""
+        return next((join for join in self.joins if join.at_ms > at_ms), None)
 
     def post(self, planned: Planned, on_change: Callable[[Receipt], None] | None = None) -> Receipt:
         """Send a planned gift without waiting. Raises ``Closed`` or ``OutboxFull``."""
@@ -98,6 +118,8 @@ class Bot:
     def _see(self, message: RoomMessage) -> None:
         if isinstance(message, RoomFrame) and self.feed.phase is not Phase.LIVE:
             return  # the SDK waits for the answer to its subscribe, which stands at or after this frame
+        if isinstance(message, Subscribed):
+            self.joins.append(Join(asyncio.get_running_loop().time() * 1_000, message.recovered))
         if self._observe is not None:
             self._observe(message)
 

@@ -15,6 +15,7 @@ Latency = dict[str, float | None]
 class Report(TypedDict):
     """Figures of one run; latencies are milliseconds from the planned time.
 
+    ``figures``: those of the scenario alone; ``marks``: what was done to the server, and at which second of the load.
     ``shown``: gifts that somebody saw; ``seen``: sightings by others than the sender, of all viewers together.
     ``drift`` and ``audited`` (what the audit went through) are None without an audit. ``parameters`` were asked for.
     """
@@ -42,6 +43,8 @@ class Report(TypedDict):
     machine: dict[str, object]
     failures: list[str]
     over_time: OverTime
+    figures: dict[str, float | None]
+    marks: dict[str, float]
 
 
 MUST_BE_ZERO = ("lost", "doubled", "out_of_order", "combos_open", "drift")
@@ -76,12 +79,14 @@ def print_table(report: Report) -> None:
         value = report[name]  # type: ignore[literal-required]
         style = "bold red" if name in MUST_BE_ZERO and value else ""
         figures.add_row(name.replace("_", " "), "not audited" if value is None else str(value), style=style)
+    for name, figure in report["figures"].items():
+        figures.add_row(name.replace("_", " "), "not measured" if figure is None else str(figure))
     console.print(figures)
     latency = Table(title="latency from the planned time, ms")
     for column in ("", "p50", "p99", "p99.9", "max"):
         latency.add_column(column, justify="right")
-    for name, figure in report["latency_ms"].items():
-        latency.add_row(name, *("–" if figure[key] is None else f"{figure[key]:.1f}" for key in figure))
+    for name, row in report["latency_ms"].items():
+        latency.add_row(name.replace("_", " "), *("–" if value is None else f"{value:.1f}" for value in row.values()))
     console.print(latency)
     console.print("machine:", ", ".join(f"{key} {value}" for key, value in report["machine"].items()))
     if report["bot_limited"]:

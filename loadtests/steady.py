@@ -6,10 +6,11 @@ runs: bots ride it out with the SDK, and nothing may be lost or doubled nonethel
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from livegift_client import Api, Client, LivegiftError, Login, Receipt, Snapshot
 from livegift_client.feed import Restored
@@ -44,7 +45,8 @@ Progress = Callable[[str, int, int], None]
 class Steady:
     """One run. ``rate`` is gifts a second in all rooms together; ``senders`` of the ``viewers`` gift.
 
-    While it gifts it may be asked to ``mark`` a moment, and by ``finish`` to send no more.
+    While it gifts it may be asked to ``mark`` a moment, and by ``finish`` to send no more. ``meanwhile``, of a scenario
+    that does more, begins with the gifts; the run waits for it.
     """
 
     url: str
@@ -60,6 +62,7 @@ class Steady:
     tally: Tally = field(init=False)
     vitals: Vitals = field(default_factory=Vitals)
     timeline: Timeline = field(init=False)
+    meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None
     failures: list[str] = field(default_factory=list)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
     bots: list[Bot] = field(default_factory=list)
@@ -112,6 +115,8 @@ class Steady:
                 await join(group, bots)
                 group.create_task(self.vitals.watch(gifted))
                 group.create_task(self.timeline.watch(gifted))
+                if self.meanwhile is not None:
+                    group.create_task(self.meanwhile())
                 await self._gift(bots, sends)
                 gifted.set()
                 verdict = await self._wait_for_the_end(bots)
@@ -122,7 +127,13 @@ class Steady:
         return verdict, sum(bot.client.reconnects for bot in bots)
 
     def _sums(self) -> dict[str, int]:
-        return {"sent": len(self.tally.gifts), "settled": self.tally.settled, "seen": self.seen.sightings}
+        joined = sum(len(bot.joins) for bot in self.bots)
+        return {
+            "sent": len(self.tally.gifts),
+            "settled": self.tally.settled,
+            "seen": self.seen.sightings,
+            "joined": joined,
+        }
 
     def _bot(self, login: Login, room: str, person: int, frames: FrameCache) -> Bot:
         observe = partial(self._observe, self.seen.viewer(room, person))
@@ -283,6 +294,8 @@ class Steady:
             machine=machine,
             failures=self.failures[:FAILURES_MAX],
             over_time=self.timeline.rates(),
+            figures={},
+            marks={mark.name: round(mark.at_ms / 1_000, 2) for mark in self.marks},
         )
 
 

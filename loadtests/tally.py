@@ -22,6 +22,7 @@ class Gift:
     planned_ms: float
     state: str = "sent"
     event_id: str | None = None
+    accepted_ms: float | None = None
 
 
 class Tally:
@@ -48,6 +49,7 @@ class Tally:
         if receipt.event_id is not None and receipt.event_id != gift.event_id:
             if gift.event_id is None:
                 self.accepted += 1
+                gift.accepted_ms = now_ms
                 self.accepted_latency.record(now_ms - gift.planned_ms)
             gift.event_id = receipt.event_id
             self.seen.note_accepted(gift.room, gift.event_id, person=gift.person, planned_ms=gift.planned_ms)

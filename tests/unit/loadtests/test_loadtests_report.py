@@ -33,6 +33,8 @@ def report(**more: Any) -> Report:
         machine={},
         failures=[],
         over_time={},
+        figures={},
+        marks={},
     )
     return {**clean, **more}  # type: ignore[typeddict-item]
 

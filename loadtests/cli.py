@@ -18,6 +18,7 @@ from loadtests.demo import run_demo_bots
 from loadtests.fanout import Fanout
 from loadtests.page import write_page
 from loadtests.report import Report, is_clean, print_figures, print_json, print_table
+from loadtests.slow import Slow
 from loadtests.steady import Steady
 from loadtests.steered import Steering, say_report
 from loadtests.stopping import stop_with_parent
@@ -105,6 +106,42 @@ def storm(
 
 
 @app.command
+def slow(
+    *,
+    url: Url,
+    data: Data = None,
+    viewers: Annotated[int, Parameter(help="Honest viewers, in one room.")] = 100,
+    slow: Annotated[int, Parameter(help="Viewers beside them who read a tenth of what comes.")] = 10,
+    stuck: Annotated[int, Parameter(help="Viewers beside them who read nothing until the end.")] = 10,
+    senders: Annotated[int, Parameter(help="Of the honest viewers, how many gift.")] = 40,
+    rate: Annotated[float, Parameter(help="Gifts a second.")] = 200.0,
+    seconds: Annotated[float, Parameter(help="Length of each run; kernels hold a MB before anybody lags.")] = 60.0,
+    pairs: Annotated[int, Parameter(help="Pairs of runs, without and with the slow ones.")] = 3,
+    seed: Seed = 1,
+    as_json: Json = False,
+    html: Html = None,
+) -> int:
+    """Let some viewers read slowly or not at all; say if their totals are right at the end, and what others notice."""
+    if min(senders, pairs, slow + stuck) < 1 or min(slow, stuck, viewers - senders) < 0 or rate <= 0 or seconds <= 0:
+        return _cannot_run("senders, pairs, and slow and stuck together must be at least 1, senders among the viewers")
+    if why := _why_not(data, html):
+        return _cannot_run(why)
+    run = Slow(
+        url=url,
+        viewers=viewers,
+        slow=slow,
+        stuck=stuck,
+        senders=senders,
+        rate=rate,
+        seconds=seconds,
+        pairs=pairs,
+        seed=seed,
+        data=data,
+    )
+    return _judge(run, as_json=as_json, html=html)
+
+
+@app.command
 def fanout(
     *,
     url: Url,
@@ -182,7 +219,7 @@ def _steered(run: Steady) -> Report | None:
     return report
 
 
-def _judge(run: Steady | Storm, *, as_json: bool, html: Path | None) -> int:
+def _judge(run: Steady | Storm | Slow, *, as_json: bool, html: Path | None) -> int:
     try:
         report = _with_bars(run)
     except* LivegiftError as group:
@@ -193,7 +230,7 @@ def _judge(run: Steady | Storm, *, as_json: bool, html: Path | None) -> int:
     return return_code
 
 
-def _with_bars(run: Steady | Storm) -> Report:
+def _with_bars(run: Steady | Storm | Slow) -> Report:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bars:

@@ -1,6 +1,8 @@
 """Bots: people with a wallet and a connection, who watch one room and may gift in it. All of it through the SDK."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -64,9 +66,12 @@ class Bot:
         self.over = asyncio.Event()
         self.gave_up: LivegiftError | None = None
         self.joins: list[Join] = []
+        self.frames = self.bytes = 0
+        """Read so far, of payloads."""
+        self._frames = frames
         self._observe = observe
         self.client = Client(
-            url, login.token, proxy=False, open_timeout_s=RETRY_S, observe=self._see, decoder=frames.decode
+            url, login.token, proxy=False, open_timeout_s=RETRY_S, observe=self._see, decoder=self._decode
         )
 
     async def live(self) -> None:
@@ -79,6 +84,18 @@ class Bot:
     def is_live(self) -> bool:
         """Whether the server sends us the room's events right now."""
         return self.client.is_connected and self.feed.phase is Phase.LIVE
+
+    def keep_in_kernel(self, received_bytes_max: int) -> None:
+        """Let the kernel keep so much for us: loopback swallows megabytes, which no phone's network holds."""
+        wire = self.client._link._wire
+        if wire is not None:
+            fd = wire.transport.get_extra_info("socket").fileno()
+            with socket.socket(fileno=os.dup(fd)) as same:  # uvloop's own lends no setsockopt
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, received_bytes_max)
+
+    def hold(self, is_held: bool) -> None:
+        """Stop reading from the network, or go on; what comes meanwhile waits in the kernel, then in the server."""
+        self.client._link.hold_back(self, is_held)  # the SDK does so for slow readers of a creator's feed only
 
     def drop(self) -> None:
         """Lose the connection as a network loses it, without a word; the SDK comes back by itself."""
@@ -114,6 +131,11 @@ class Bot:
         self.gave_up = error
         self.over.set()
         self.joined.set()
+
+    def _decode(self, frame: bytes) -> AnyMessage | None:
+        self.frames += 1
+        self.bytes += len(frame)
+        return self._frames.decode(frame)
 
     def _see(self, message: RoomMessage) -> None:
         if isinstance(message, RoomFrame) and self.feed.phase is not Phase.LIVE:

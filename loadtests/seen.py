@@ -44,6 +44,8 @@ class SeenLedger:
         self.sightings = 0
         self.newest_planned_ms = 0.0
         """Of the gifts that were seen, when the latest was planned."""
+        self.untimed: set[int] = set()
+        """People whose sightings take as long as they themselves choose."""
         self._doubled = 0
         self._out_of_order = 0
 
@@ -138,7 +140,8 @@ class SeenLedger:
     def _record(self, wanted: Wanted, person: int, at_ms: float) -> None:
         if wanted.person != person:
             self.sightings += 1
-            self.latency.record(at_ms - wanted.planned_ms)
+            if person not in self.untimed:
+                self.latency.record(at_ms - wanted.planned_ms)
             self.newest_planned_ms = max(self.newest_planned_ms, wanted.planned_ms)
 
     def verdict(self) -> Verdict:

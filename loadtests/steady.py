@@ -65,6 +65,8 @@ class Steady:
     meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None
     failures: list[str] = field(default_factory=list)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
+    gifted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the last gift is sent."""
     bots: list[Bot] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     start_ms: float | None = None
@@ -108,7 +110,7 @@ class Steady:
             self.marks.append(Mark(name, _now_ms() - self.start_ms))
 
     async def _watch_and_gift(self, rooms: list[str], logins: list[Login], sends: list[Planned]) -> tuple[Verdict, int]:
-        frames, gifted = FrameCache(), asyncio.Event()
+        frames, gifted = FrameCache(), self.gifted
         self.bots = bots = [self._bot(login, rooms[at % len(rooms)], at, frames) for at, login in enumerate(logins)]
         async with asyncio.TaskGroup() as group:
             try:

@@ -1,0 +1,33 @@
+"""Pairs of runs as one report."""
+
+from typing import Any
+
+from loadtests.report import Report, is_clean
+from loadtests.slow import joined
+from tests.unit.loadtests.test_loadtests_report import NO_LATENCY, report
+
+
+def run(p99: float | None, **more: Any) -> Report:
+    latency = {"accepted": NO_LATENCY, "settled": NO_LATENCY, "seen": {**NO_LATENCY, "p99": p99}}
+    return report(**{"latency_ms": latency, "drift": None, **more})
+
+
+def test_the_ratio_is_the_median_of_the_pairs() -> None:
+    told = joined([run(10.0), run(20.0), run(100.0)], [run(11.0), run(80.0), run(100.0)])
+    assert told["figures"] == {"p99_ratio": 1.1}
+    assert told["latency_ms"]["seen_without_slow"]["p99"] == 20.0
+    assert told["latency_ms"]["seen_with_slow"]["p99"] == 80.0
+    assert told["latency_ms"]["accepted_with_slow"]["p99"] is None
+    assert (told["scenario"], told["sent"], told["drift"]) == ("slow", 6, None)
+    assert is_clean(told)
+
+
+def test_what_is_wrong_in_any_run_is_wrong() -> None:
+    without = [run(10.0, lost=1), run(10.0, drift=0)]
+    told = joined(without, [run(10.0, failures=["gone"], bot_limited=True), run(None, drift=-3)])
+    assert (told["lost"], told["drift"], told["failures"], told["bot_limited"]) == (1, -3, ["gone"], True)
+    assert told["figures"] == {"p99_ratio": 1.0}
+
+
+def test_without_sightings_there_is_no_ratio() -> None:
+    assert joined([run(None)], [run(None)])["figures"] == {"p99_ratio": None}

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from loadtests.compare import CannotCompare, compare, print_lines, read_report
 from loadtests.demo import run_demo_bots
 from loadtests.fanout import Fanout
+from loadtests.flood import Flood
 from loadtests.page import write_page
 from loadtests.report import Report, is_clean, print_figures, print_json, print_table
 from loadtests.slow import Slow
@@ -142,6 +143,40 @@ def slow(
 
 
 @app.command
+def flood(
+    *,
+    url: Url,
+    data: Data = None,
+    viewers: Annotated[int, Parameter(help="Viewers of the one room, beside the senders.")] = 50,
+    senders: Annotated[int, Parameter(help="Who push; the server takes about 10 gifts a second of each.")] = 100,
+    rate: Annotated[float, Parameter(help="Gifts a second of all senders together.")] = 500.0,
+    seconds: Seconds = 10.0,
+    frames_max: Annotated[float, Parameter(help="Frames a second that a viewer may get.")] = 60.0,
+    bytes_max: Annotated[float, Parameter(help="Bytes a second that a viewer may get.")] = 1e6,
+    seed: Seed = 1,
+    as_json: Json = False,
+    html: Html = None,
+) -> int:
+    """Push gifts into one room; say what a viewer gets of it a second, and if every total is exact."""
+    if min(viewers, senders) < 1 or min(rate, seconds, frames_max, bytes_max) <= 0:
+        return _cannot_run("viewers and senders must be at least 1, rate, seconds and bounds above 0")
+    if why := _why_not(data, html):
+        return _cannot_run(why)
+    run = Flood(
+        url=url,
+        viewers=viewers,
+        senders=senders,
+        rate=rate,
+        seconds=seconds,
+        frames_max=frames_max,
+        bytes_max=bytes_max,
+        seed=seed,
+        data=data,
+    )
+    return _judge(run, as_json=as_json, html=html)
+
+
+@app.command
 def fanout(
     *,
     url: Url,
@@ -219,7 +254,7 @@ def _steered(run: Steady) -> Report | None:
     return report
 
 
-def _judge(run: Steady | Storm | Slow, *, as_json: bool, html: Path | None) -> int:
+def _judge(run: Steady | Storm | Slow | Flood, *, as_json: bool, html: Path | None) -> int:
     try:
         report = _with_bars(run)
     except* LivegiftError as group:
@@ -230,7 +265,7 @@ def _judge(run: Steady | Storm | Slow, *, as_json: bool, html: Path | None) -> i
     return return_code
 
 
-def _with_bars(run: Steady | Storm | Slow) -> Report:
+def _with_bars(run: Steady | Storm | Slow | Flood) -> Report:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bars:

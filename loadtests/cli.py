@@ -116,7 +116,7 @@ def slow(
     stuck: Annotated[int, Parameter(help="Viewers beside them who read nothing until the end.")] = 10,
     senders: Annotated[int, Parameter(help="Of the honest viewers, how many gift.")] = 40,
     rate: Annotated[float, Parameter(help="Gifts a second.")] = 200.0,
-    seconds: Annotated[float, Parameter(help="Length of each run; kernels hold a MB before anybody lags.")] = 60.0,
+    seconds: Annotated[float, Parameter(help="Length of each run; kernels hold megabytes before anybody lags.")] = 60.0,
     pairs: Annotated[int, Parameter(help="Pairs of runs, without and with the slow ones.")] = 3,
     seed: Seed = 1,
     as_json: Json = False,

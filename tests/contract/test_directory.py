@@ -67,7 +67,7 @@ async def test_a_book_that_hangs_delays_a_gift_by_little_and_the_next_by_nothing
 async def test_what_was_never_read_is_unavailable_and_what_has_changed_is_believed_in_time(
     tmp_path: Path, postgres: PostgresServer, later: list[int]
 ) -> None:
-    config = Config(data=tmp_path, store=await asyncio.to_thread(postgres.create), demo=True, sql_timeout_ms=400)
+    config = Config(data=tmp_path, store=await asyncio.to_thread(postgres.create), demo=True, sql_timeout_ms=1_000)
     await prepare(config)
     book = open_book(config)
     edge, fresh = Directory(book), Directory(book)

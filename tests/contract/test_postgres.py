@@ -49,7 +49,7 @@ async def test_everything_works_through_a_pooler_in_transaction_mode(
 async def test_a_server_that_hangs_is_unavailable_in_time_and_used_again_afterwards(
     tmp_path: Path, postgres: PostgresServer, url: str
 ) -> None:
-    config = Config(data=tmp_path, store=url, sql_timeout_ms=400)
+    config = Config(data=tmp_path, store=url, sql_timeout_ms=1_000)
     await prepare(config)
     book = open_book(config)
     await book.facts()

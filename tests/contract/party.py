@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from livegift.config import Config
+from livegift.domain.identity import partition_of
 from livegift.domain.people import RoomRow, User
 from livegift.flusher.audit import audit
 from livegift.flusher.repartition import repartition
@@ -33,8 +34,14 @@ class Party:
     async def begin(self) -> None:
         async with self.running():
             self.room = await self.world.room()
-            self.people = [await self.world.person(f"P{n}", 100) for n in range(12)]
+            # Ids are drawn: there shall be somebody in each of the four partitions, and somebody who moves.
+            while len(self.people) < 12 or not self._are_everywhere():
+                self.people.append(await self.world.person(f"P{len(self.people)}", 100))
         await self.gift()
+
+    def _are_everywhere(self) -> bool:
+        places = {(partition_of(user.id, 4), partition_of(user.id, 8)) for user in self.people}
+        return len({old for old, _ in places}) == 4 and any(old != new for old, new in places)
 
     async def gift(self) -> None:
         """Let everybody send one gift, settled and seen."""

@@ -178,19 +178,20 @@ class Steady:
 
     async def _wait_for_the_end(self, bots: list[Bot]) -> Verdict:
         loop = asyncio.get_running_loop()
-        ended_s = calm_s = loop.time()
+        ended_s = calm_s = settled_s = loop.time()
         while True:
             await asyncio.sleep(0.5)
             now_s = loop.time()
             self.progress("settling", min(int(now_s - ended_s), 10), 10)
             away = sum(not bot.is_live for bot in bots)
             if away and now_s - ended_s < RETURN_WAIT_S:
-                calm_s = now_s
+                calm_s = settled_s = now_s
                 continue
             if self.tally.open and now_s - calm_s < SETTLE_WAIT_S:
+                settled_s = now_s  # a gift that is done only now may still begin a combo
                 continue
             verdict = self.seen.verdict()
-            if verdict.is_clean or now_s - calm_s >= SEEN_WAIT_S:
+            if verdict.is_clean or now_s - settled_s >= SEEN_WAIT_S:
                 break
         if away:
             self._fail(f"{away} viewers were not back {RETURN_WAIT_S:.0f} s after the last gift")

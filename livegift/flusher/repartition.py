@@ -10,7 +10,7 @@ import structlog
 from livegift.clock import now_ms
 from livegift.config import Config
 from livegift.engine import unlink_matching
-from livegift.errors import Busy, CannotRun
+from livegift.errors import BookDisagrees, Busy, CannotRun
 from livegift.flusher.process import FlusherParts, open_parts
 from livegift.ledger.loader import Fenced
 from livegift.store.flusher_book import FlusherBook
@@ -62,6 +62,8 @@ async def change(parts: FlusherParts, book: FlusherBook, partitions: int) -> Mov
             return await book.repartition(closed, partitions=partitions, now_ms=now_ms())
         except (Changed, Fenced) as error:
             log.info("repartition_again", why=str(error) or "a partition was recovered by others")
+        except BookDisagrees as error:
+            raise CannotRun(f"The journal contradicts the book ({error}): run `livegift audit` first.") from error
     raise CannotRun("Others still work on this book: stop every livegift that uses it first.")
 
 

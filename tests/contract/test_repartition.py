@@ -1,6 +1,7 @@
 """Another number of partitions: every coin stays where its owner finds it, every proof holds, old receipts are true."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from livegift.clock import now_ms
 from livegift.config import Config
 from livegift.domain.identity import partition_of
 from livegift.engine import unlink_matching
-from livegift.errors import CannotRun, Unavailable
+from livegift.errors import Busy, CannotRun, Unavailable
 from livegift.flusher.audit import audit
 from livegift.flusher.repartition import change, repartition
 from livegift.gifting import Receipt
@@ -18,7 +19,7 @@ from livegift.store.open import open_database
 from livegift.store.repartition import Changed
 from tests.contract.party import PATIENCE_MS, Party, sql
 from tests.postgres import PostgresServer
-from tests.world import SECRET, Heard, send, until
+from tests.world import SECRET, Heard, World, send, until
 
 
 @pytest.mark.parametrize("numbers", [(8, 3), (1, 4), (5, 7)])
@@ -131,6 +132,22 @@ async def test_a_partition_that_was_opened_again_stops_the_change(party: Party) 
     assert (await sql(party.world.config, "SELECT partitions FROM book"))[0][0] == 4
 
 
+async def test_an_inbox_that_cannot_be_carried_says_why_and_changes_nothing(party: Party) -> None:
+    world = party.world
+    await world.start_again()
+    await world.edge.book.grant(party.people[0].id, 1, now_ms=now_ms())
+    await unlink_matching(world.client, f"{world.config.redis_prefix}*")  # nothing is hot, and nothing may become so
+    with pytest.raises(Busy, match="hot wallets"):
+        await repartition(replace(world.config, hot_wallets_max=0), SECRET, 8, timeout_ms=PATIENCE_MS)
+    assert (await sql(world.config, "SELECT partitions FROM book"))[0][0] == 4
+    async with party.running():
+        await until(lambda: holds(world, party.people[0].id, 98))
+
+
+async def holds(world: World, user_id: str, coins: int) -> bool:
+    return await world.edge.gifting.balance(user_id) == coins
+
+
 async def test_a_number_out_of_bounds_or_the_same_changes_nothing(party: Party) -> None:
     for bad in (0, -1, 1_025):
         with pytest.raises(CannotRun, match="must be 1 to"):
@@ -154,11 +171,10 @@ async def test_a_backup_of_before_and_after_is_restored(party: Party, tmp_path: 
     assert layouts == [(4,), (8,)]
 
 
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)
 async def test_coins_asked_for_while_the_number_changes_are_asked_for_again(party: Party) -> None:
     """The grant has read the old number when the change commits (PostgreSQL; SQLite has one writer)."""
     world = party.world
-    if world.config.store == "sqlite":
-        return
     await world.start_again()
     user = next(user for user in party.people if partition_of(user.id, 4) != partition_of(user.id, 8))
     changing = open_database(world.config)
@@ -170,10 +186,14 @@ async def test_coins_asked_for_while_the_number_changes_are_asked_for_again(part
         held.set()
         await release.wait()
 
+    async def grant_waits() -> bool:
+        query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return bool(await sql(world.config, query))
+
     task = asyncio.ensure_future(changing.write(change_slowly))
     await held.wait()
     grant = asyncio.ensure_future(world.edge.book.grant(user.id, 5, now_ms=now_ms()))
-    await asyncio.sleep(0.3)
+    await until(grant_waits)
     release.set()
     await task
     with pytest.raises(Unavailable):

@@ -18,6 +18,7 @@ ASKED = ("parameters", "over_time", "marks")
 LOWER_IS_BETTER = (
     *("latency_ms", "lost", "doubled", "out_of_order", "combos_open", "drift", "refused", "late", "reconnects"),
     *("cpu_us_per_delivery", "cpu_us_per_delivery_of_fanout", "cpu_us_per_delivery_total", "cpu_us_per_gift"),
+    *("cpu_us_per_delivery_in_hub", "cpu_us_per_event_before_hub"),
     *("kb_per_connection", "bytes_per_event", "viewers_closed"),
     *("snapshots", "all_back_ms", "p99_ratio", "viewer_frames_per_s", "viewer_bytes_per_s"),
 )

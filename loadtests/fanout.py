@@ -29,16 +29,18 @@ VIEWERS_A_PERSON = 10
 SENDS_A_SENDER_PER_S = 5
 ALONE_S = 3.0
 SETTLE_S = 10.0
-SEEN_S = 1.0
-"""After the last gift settled: two ticks, and the writes of the largest room, many times over."""
+SEEN_S = 2.0
+"""After the last gift settled: two ticks, the writes of the largest room, and the edges' next report of them."""
 CALM_S = 1.0
+PASSES = "livegift_passes_cpu_ms_total"
 
 
 class Fanned(TypedDict):
     """Figures of one run. CPU in µs, from /proc; None without the server's data directory.
 
     ``cpu_us_per_delivery``: the edges', with all that the gifts cost them. ``…_of_fanout``: less ``cpu_us_per_gift``,
-    the edges' for the same gifts without viewers. ``…_total``: every process of the server.
+    the edges' for the same gifts without viewers. ``…_in_hub``: what passes cost, encoding and writing; the rest of
+    ``…_of_fanout``, an event, is ``cpu_us_per_event_before_hub``. ``…_total``: every process of the server.
     """
 
     scenario: str
@@ -56,6 +58,8 @@ class Fanned(TypedDict):
     bytes_per_event: float
     cpu_us_per_delivery: float | None
     cpu_us_per_delivery_of_fanout: float | None
+    cpu_us_per_delivery_in_hub: float | None
+    cpu_us_per_event_before_hub: float | None
     cpu_us_per_delivery_total: float | None
     cpu_us_per_gift: float | None
     kb_per_connection: float | None
@@ -109,10 +113,12 @@ class Fanout:
                 group.create_task(vitals.watch(over))
                 await viewers.begin()
                 group.create_task(timeline.watch(over))
+                passes_ms = await server.metric(PASSES) if server else 0.0
                 before = server.usage() if server else None
                 await self._gift(clients, room, self.seconds, receipts)
                 await asyncio.sleep(SEEN_S)
                 after = server.usage() if server else None
+                passes_ms = await server.metric(PASSES) - passes_ms if server else 0.0
                 over.set()
             counted = await viewers.end()
         report = self._report(receipts, counted, vitals)
@@ -122,7 +128,10 @@ class Fanout:
             own = _edge_us(before_alone, after_alone) / len(alone)
             report["cpu_us_per_gift"] = round(own, 1)
             of_fanout = _edge_us(before, after) - own * len(receipts)
-            report["cpu_us_per_delivery_of_fanout"] = round(of_fanout / max(1, report["deliveries"]), 2)
+            deliveries = max(1, report["deliveries"])
+            report["cpu_us_per_delivery_of_fanout"] = round(of_fanout / deliveries, 2)
+            report["cpu_us_per_delivery_in_hub"] = round(passes_ms * 1e3 / deliveries, 3)
+            report["cpu_us_per_event_before_hub"] = round((of_fanout - passes_ms * 1e3) / len(receipts), 1)
             gained_kb = before.rss_kb["edge"] - after_alone.rss_kb["edge"]
             report["kb_per_connection"] = round(gained_kb / self.viewers, 2)
         return report
@@ -203,6 +212,8 @@ def count_up(counted: Sequence[Counted], *, seconds: float) -> Fanned:
         bytes_per_event=round(sum(one["bytes"] for one in counted) / max(1, events), 1),
         cpu_us_per_delivery=None,
         cpu_us_per_delivery_of_fanout=None,
+        cpu_us_per_delivery_in_hub=None,
+        cpu_us_per_event_before_hub=None,
         cpu_us_per_delivery_total=None,
         cpu_us_per_gift=None,
         kb_per_connection=None,

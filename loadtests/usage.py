@@ -20,7 +20,8 @@ class Usage(NamedTuple):
 class Processes:
     """The processes of the server whose data directory it is."""
 
-    def __init__(self, pids: dict[int, str]) -> None:
+    def __init__(self, admin_url: str, pids: dict[int, str]) -> None:
+        self._admin_url = admin_url
         self._pids = pids
 
     @classmethod
@@ -29,7 +30,14 @@ class Processes:
         record = json.loads((data / "serve.json").read_text())
         async with httpx2.AsyncClient(base_url=record["admin_url"], trust_env=False) as http:
             status = (await http.get("/status")).json()
-        return cls({process["pid"]: process["role"] for process in status["processes"]})
+        return cls(record["admin_url"], {process["pid"]: process["role"] for process in status["processes"]})
+
+    async def metric(self, name: str) -> float:
+        """Return a metric's sum over all processes; each tells its own once a second. Raises ``httpx2.HTTPError``."""
+        async with httpx2.AsyncClient(base_url=self._admin_url, trust_env=False) as http:
+            text = (await http.get("/metrics")).text
+        lines = [line for line in text.splitlines() if line.partition("{")[0] == name]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def usage(self) -> Usage:
         """Return what they have used up to now. Raises ``FileNotFoundError`` if one has ended."""

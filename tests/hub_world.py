@@ -131,4 +131,5 @@ class Engine:
 def hub_of(stored: Stored, **changes: int) -> Hub:
     """Return a hub that reads ``stored``; folds are handed to it by the test."""
     rooms = Rooms(lambda room: room, stored.view, stored.since, stored.positions, stored.count_viewers, stored.viewers)
-    return Hub(Engine(), rooms, worker="w", tick_ms=0, buffer_bytes_max=BUFFER_BYTES_MAX, **changes)  # type: ignore[arg-type]
+    settings = {"tick_ms": 0, "buffer_bytes_max": BUFFER_BYTES_MAX, **changes}
+    return Hub(Engine(), rooms, worker="w", **settings)  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ being read: frames are split by ``framing.whole_frames``, parsed, and the parser
 neither parser nor buffer. Commands are carried out one after the other by a task that lives while there are any.
 """
 
-import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,7 +22,7 @@ from livegift.edge.answers import accepted, refused
 from livegift.edge.auth import Claims
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
-from livegift.edge.outlet import SHUT, Outlet
+from livegift.edge.outlet import Outlet
 from livegift.errors import Fault
 from livegift.gifting import Receipt
 from livegift.hub.frames import framed
@@ -291,22 +290,6 @@ class Connection(Outlet):
         """Send a whole frame, after those before it; nothing if the client has gone."""
         if self._state == "open":
             self.put(frame)
-
-    def offer(self, frames: bytes, unsent_bytes_max: int) -> bool:
-        """Send whole frames, after those before them; False, and nothing, if more than that waits already."""
-        if self._straight == SHUT:  # as it is, too, once we are closing
-            if self.unsent_bytes() > unsent_bytes_max:
-                return False
-            self.write(frames)
-            return True
-        # What put does, without the call: here a room's every delivery comes by.
-        try:
-            written = os.write(self._straight, frames)
-        except OSError:
-            written = 0
-        if written != len(frames):
-            self._hand_over(frames[written:])
-        return True
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye with this code, after what was written, and wait a moment for the answer."""

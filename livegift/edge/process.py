@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import structlog
 import uvicorn
@@ -29,12 +30,14 @@ from livegift.edge import http, pages
 from livegift.edge.admission import Admission
 from livegift.edge.connection import bind
 from livegift.edge.context import EdgeContext
+from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
 from livegift.edge.wheel import Wheel
 from livegift.engine import connect
 from livegift.errors import Fault
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub, Rooms
+from livegift.hub.viewer import WriteToAll
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
@@ -96,6 +99,7 @@ async def serve_until(
             worker=f"{os.getpid()}",
             tick_ms=config.tick_ms,
             buffer_bytes_max=config.viewer_buffer_bytes_max,
+            write_to_all=cast(WriteToAll, write_to_all),  # its viewers are our connections
         )
         async with asyncio.TaskGroup() as tasks:
             context = EdgeContext(
@@ -217,6 +221,8 @@ def make_counters() -> Counters:
         subscriptions="Room subscriptions.",
         unsettled="Accepted gifts waiting for the book.",
         frames_written_total="Room frames written to viewers.",
+        passes_total="Passes over a room's viewers.",
+        passes_cpu_ms_total="CPU spent in passes: encoding frames and writing them to viewers.",
         events_total="Room events taken in.",
         gift_calls_total="Calls of gift.lua.",
         gift_call_gifts_total="Gifts in those calls.",
@@ -230,6 +236,8 @@ async def _report_on(context: EdgeContext, report: Report) -> None:
         counters.set("subscriptions", hub.viewers())
         counters.set("unsettled", context.gifting.unsettled())
         counters.set("frames_written_total", hub.writes)
+        counters.set("passes_total", hub.passes)
+        counters.set("passes_cpu_ms_total", hub.passes_cpu_ns / 1e6)
         counters.set("events_total", hub.events)
         calls, gifts = context.gifting.calls()
         counters.set("gift_calls_total", calls)

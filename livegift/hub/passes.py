@@ -16,21 +16,52 @@ from livegift.wire.codec import Codec
 from livegift.wire.folds import Fold
 from livegift.wire.messages import AnyEvent
 
+Audiences = dict[tuple[Codec, Feed], dict[Viewer, None]]
+"""A room's viewers by what they are written: all of one audience get the same bytes."""
+
 FRAME_EVENTS_MAX = 64
 """Events of several folds that share a frame, about 30 kB; clients refuse frames without end."""
 
 
 class Pass:
-    """One pass. ``waiting``: whom it has still to reach."""
+    """One pass, and whom it has still to reach: the ``audiences``, but for those who are ``excused``."""
 
-    __slots__ = ("_folds", "_frames", "_room_id", "offset", "waiting")
+    __slots__ = ("_audiences", "_excused", "_folds", "_frames", "_room_id", "offset")
 
-    def __init__(self, room_id: str, folds: Sequence[Fold], waiting: dict[Viewer, Feed]) -> None:
+    def __init__(self, room_id: str, folds: Sequence[Fold], audiences: Audiences, excused: set[Viewer]) -> None:
         self.offset = folds[-1].offset
-        self.waiting = waiting
+        self._audiences = [(codec, feed, list(viewers)) for (codec, feed), viewers in audiences.items() if viewers]
+        self._excused = excused
         self._room_id = room_id
         self._folds = folds
         self._frames: dict[tuple[str, Feed, int], bytes] = {}
+
+    def excuse(self, viewer: Viewer) -> None:
+        """Let a viewer wait no more."""
+        self._excused.add(viewer)
+
+    def next_chunk(self, viewers_max: int) -> tuple[Codec, Feed, list[Viewer]] | None:
+        """Take viewers who all get the same bytes, and who wait no more now; None if nobody waits."""
+        while self._audiences:
+            codec, feed, viewers = self._audiences[-1]
+            chunk = viewers[-viewers_max:]
+            del viewers[-viewers_max:]
+            if not viewers:
+                self._audiences.pop()
+            if self._excused:
+                chunk = [viewer for viewer in chunk if viewer not in self._excused]
+            if chunk:
+                return codec, feed, chunk
+        return None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more; True at the latest once ``next_chunk`` has said so."""
+        return not self._audiences
+
+    def waiting(self) -> set[Viewer]:
+        """Return those whom the pass has still to reach."""
+        return {viewer for _, _, viewers in self._audiences for viewer in viewers} - self._excused
 
     def frames(self, codec: Codec, feed: Feed, after: int = 0) -> bytes:
         """Return the pass' frames in one piece, or of them what comes after an offset; encoded once."""

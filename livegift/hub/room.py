@@ -8,9 +8,8 @@ frames until a snapshot), and while a pass is under way those it has still to re
 from collections.abc import Sequence
 
 from livegift.hub.frames import Feed
-from livegift.hub.passes import Pass
-from livegift.hub.viewer import Viewer
-from livegift.wire.codec import Codec
+from livegift.hub.passes import Audiences, Pass
+from livegift.hub.viewer import Viewer, WriteToAll, offer_each
 from livegift.wire.folds import Fold
 from livegift.wire.messages import AnyEvent, Totals
 
@@ -46,8 +45,9 @@ class Joining:
 class Room:
     """A room with local viewers."""
 
-    def __init__(self, room_id: str) -> None:
+    def __init__(self, room_id: str, write_to_all: WriteToAll = offer_each) -> None:
         self.room_id = room_id
+        self._write_to_all = write_to_all
         self.epoch = ""
         """Empty until the room's position has been read."""
         self.offset = 0
@@ -56,6 +56,7 @@ class Room:
         self.under_way: Pass | None = None
         self.totals = Totals(0, 0, 0)
         self.feeds: dict[Viewer, Feed] = {}
+        self._audiences: Audiences = {}
         self.joining: dict[Viewer, Joining] = {}
         self.ahead: dict[Viewer, int] = {}
         """Viewers whose snapshot was newer than what this process has heard: they skip up to there."""
@@ -102,32 +103,25 @@ class Room:
         for missed in self.joining.values():
             for fold in folds:
                 missed.keep(fold.epoch, fold.events, fold.totals)
-        waiting = self.feeds.copy()
-        for viewer in (*self.joining, *self.lagging):
-            waiting.pop(viewer, None)
-        self.under_way = Pass(self.room_id, folds, waiting)
+        self.under_way = Pass(self.room_id, folds, self._audiences, {*self.joining, *self.lagging})
 
     def write_on(self, *, viewers_max: int, buffer_bytes_max: int) -> int:
         """Go on with the pass for so many viewers, if there is one; returns the number of writes."""
         under_way, writes = self.under_way, 0
         if under_way is None:
             return 0
-        waiting, ahead = under_way.waiting, self.ahead
-        codec: Codec | None = None
-        frames, frames_feed = b"", ""
-        for _ in range(min(viewers_max, len(waiting))):
-            viewer, feed = waiting.popitem()
-            if ahead and viewer in ahead:
-                writes += self._write_ahead(under_way, viewer, feed, buffer_bytes_max)
-                continue
-            if viewer.codec is not codec or feed != frames_feed:  # nearly all are alike
-                codec, frames_feed = viewer.codec, feed
-                frames = under_way.frames(codec, feed)
-            if viewer.offer(frames, buffer_bytes_max):
-                writes += 1
-            else:
+        while viewers_max > 0 and (chunk := under_way.next_chunk(viewers_max)):
+            codec, feed, viewers = chunk
+            viewers_max -= len(viewers)
+            if self.ahead and (ahead := [viewer for viewer in viewers if viewer in self.ahead]):
+                writes += sum(self._write_ahead(under_way, viewer, feed, buffer_bytes_max) for viewer in ahead)
+                held_up = set(ahead)
+                viewers = [viewer for viewer in viewers if viewer not in held_up]
+            late = self._write_to_all(viewers, under_way.frames(codec, feed), buffer_bytes_max)
+            for viewer in late:
                 self._leave_behind(viewer, feed)
-        if not waiting:
+            writes += len(viewers) - len(late)
+        if under_way.is_over:
             self.under_way = None
         return writes
 
@@ -154,14 +148,21 @@ class Room:
         """Keep what comes from now on for a viewer that will be told where it stands; no pass reaches it any more."""
         missed = self.joining[viewer] = Joining()
         if self.under_way is not None:
-            self.under_way.waiting.pop(viewer, None)
+            self.under_way.excuse(viewer)
         return missed
+
+    def enter(self, viewer: Viewer, feed: Feed) -> None:
+        """Let a viewer in who is not here, at the place where the room stands."""
+        self.feeds[viewer] = feed
+        self._audiences.setdefault((viewer.codec, feed), {})[viewer] = None
 
     def leave(self, viewer: Viewer) -> None:
         """Forget a viewer."""
-        self.feeds.pop(viewer, None)
+        feed = self.feeds.pop(viewer, None)
+        if feed is not None:
+            del self._audiences[viewer.codec, feed][viewer]
         self.joining.pop(viewer, None)
         self.ahead.pop(viewer, None)
         self.lagging.discard(viewer)
         if self.under_way is not None:
-            self.under_way.waiting.pop(viewer, None)
+            self.under_way.excuse(viewer)

@@ -1,5 +1,6 @@
 """What the hub knows of a connection: it writes to viewers and knows no sockets."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from livegift.wire.codec import Codec
@@ -21,3 +22,12 @@ class Viewer(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Close after what was written."""
+
+
+WriteToAll = Callable[[Sequence[Viewer], bytes, int], list[Viewer]]
+"""``offer`` to many: takes viewers, frames and the most unsent bytes; returns those who got nothing."""
+
+
+def offer_each(viewers: Sequence[Viewer], frames: bytes, unsent_bytes_max: int) -> list[Viewer]:
+    """Write to any viewers; an edge knows a quicker way to write to its own (``edge.outlet.write_to_all``)."""
+    return [viewer for viewer in viewers if not viewer.offer(frames, unsent_bytes_max)]

@@ -2,7 +2,8 @@
 
 The three take turns, for a machine is never the same twice; each round gives two ratios, and their medians count.
 All have the same viewers, the same rhythm and events of the same size. The hub's figure is all of the edge's CPU, with
-auth, rooms, conflation and metrics; ``of_fanout`` is less what the same gifts cost the edge without viewers.
+auth, rooms, conflation and metrics; ``of_fanout`` is less what the same gifts cost the edge without viewers;
+``in_hub`` is what its passes cost, encoding and writing, and what an event costs before is told beside it.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from tests.fault.server import free_ports
 
 SOURCE = Path(__file__).with_name("limit.c")
 PROCESSES = 2
+KINDS = ("", "_of_fanout", "_in_hub")
 
 
 async def run(folder: Path, *, viewers: int, rate: float, burst: int, seconds: float, rounds: int) -> dict[str, Any]:
@@ -49,15 +51,15 @@ async def run(folder: Path, *, viewers: int, rate: float, burst: int, seconds: f
         "burst": burst,
         "rounds": rounds,
         "cpu_us_per_delivery": {
-            "livegift": [one["cpu_us_per_delivery"] for one in ours],
-            "livegift_of_fanout": [one["cpu_us_per_delivery_of_fanout"] for one in ours],
+            **{_name(kind): [one[_key(kind)] for one in ours] for kind in KINDS},
             **{name: [one["cpu_us_per_delivery"] for one in found] for name, found in others.items()},
         },
         "times_the_limit": {
-            "livegift": _ratio([one["cpu_us_per_delivery"] for one in ours], others["limit"]),
-            "livegift_of_fanout": _ratio([one["cpu_us_per_delivery_of_fanout"] for one in ours], others["limit"]),
+            **{_name(kind): _ratio([one[_key(kind)] for one in ours], others["limit"]) for kind in KINDS},
             "naive": _ratio([one["cpu_us_per_delivery"] for one in others["naive"]], others["limit"]),
         },
+        "cpu_us_per_event_before_hub": [one["cpu_us_per_event_before_hub"] for one in ours],
+        "cpu_us_per_gift": [one["cpu_us_per_gift"] for one in ours],
         "lost_or_doubled": sum(one["lost"] + one["doubled"] for one in ours),
         "short_sends": sum(one["short_sends"] for found in others.values() for one in found),
         "bytes_per_event": ours[-1]["bytes_per_event"],
@@ -66,6 +68,14 @@ async def run(folder: Path, *, viewers: int, rate: float, burst: int, seconds: f
         "seen_ms": [one["latency_ms"]["seen"] for one in ours],
         "bot_limited": sum(one["bot_limited"] for one in (*ours, *others["limit"], *others["naive"])),
     }
+
+
+def _name(kind: str) -> str:
+    return "livegift" + kind
+
+
+def _key(kind: str) -> str:
+    return "cpu_us_per_delivery" + kind
 
 
 def _ratio(figures: list[float], limits: list[dict[str, Any]]) -> float:

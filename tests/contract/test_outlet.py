@@ -17,7 +17,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livegift.edge.outlet import SHUT, Outlet
+from livegift.edge.outlet import SHUT, Outlet, write_to_all
 from tests.world import until
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -27,6 +27,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 BUFFER_BYTES = 4_608
 """The least that Linux gives a sender."""
 READ_MAX = 1 << 20
+UNSENT_BYTES_MAX = 6_000
 
 Test = Callable[[], Coroutine[Any, Any, None]]
 
@@ -116,9 +117,21 @@ def fill(pair: Pair) -> None:
         pair.put(3_000)
 
 
+def offer(pairs: list[Pair], count: int) -> None:
+    """Offer all of them the same bytes; exactly those get nothing for whom more than the limit waits."""
+    data = os.urandom(count)
+    slow = [one.outlet for one in pairs if one.outlet.unsent_bytes() > UNSENT_BYTES_MAX]
+    assert write_to_all([one.outlet for one in pairs], data, UNSENT_BYTES_MAX) == slow
+    for one in pairs:
+        if one.outlet not in slow:
+            one.put_bytes += data
+        assert one.is_straight == (one.outlet.unsent_bytes() == 0)
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("put"), st.integers(0, 9_000)),
+        st.tuples(st.just("offer"), st.integers(1, 9_000)),
         st.tuples(st.just("read"), st.integers(1, 20_000)),
         st.tuples(st.just("turn"), st.integers(1, 3)),
     ),
@@ -130,10 +143,13 @@ STEPS = st.lists(
 @given(steps=STEPS, loop=st.sampled_from(sorted(LOOPS)))
 def test_the_peer_reads_every_byte_once_and_in_order(steps: list[tuple[str, int]], loop: str) -> None:
     async def play() -> None:
-        own = await pair()
+        own, quick = await pair(), await pair()
         for step, count in steps:
             if step == "put":
                 own.put(count)
+            elif step == "offer":
+                offer([own, quick], count)
+                await quick.read_all()
             elif step == "read":
                 own.read(count)
             else:
@@ -144,6 +160,7 @@ def test_the_peer_reads_every_byte_once_and_in_order(steps: list[tuple[str, int]
         own.put(100)
         await own.read_all()
         own.end()
+        quick.end()
 
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(play())

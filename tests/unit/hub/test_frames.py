@@ -55,7 +55,8 @@ def test_events_are_encoded_once_for_each_codec_and_feed() -> None:
     room = Room("r1")
     room.epoch, room.offset = "5", 0
     for (_, feed), group in screens.items():
-        room.feeds.update(dict.fromkeys(group, feed))
+        for screen in group:
+            room.enter(screen, feed)
     event = RoomClosed(offset=1, event_id="e1", totals=Totals(0, 0, 0))
     room.take(Fold("5", 1, Totals(0, 0, 0), [event]))
     room.begin_pass()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from livegift.errors import Unavailable
-from livegift.hub.hub import CHUNK_VIEWERS, Hub
+from livegift.hub.hub import CHUNK_VIEWERS, GATHER_VIEWERS_PER_MS, Hub
 from livegift.wire.messages import Since
 from tests.hub_world import ROOM, Screen, Stored, hub_of
 from tests.world import until
@@ -269,3 +269,20 @@ async def test_a_large_rooms_pass_leaves_turns_to_other_rooms(hub: Hub, stored: 
     hub.take(ROOM, stored.publish())
     await turn()
     assert all(screen.offsets() == ["@0", 1, 2] for screen in crowd)
+
+
+async def test_the_first_events_of_a_burst_wait_for_the_others_where_many_watch(stored: Stored) -> None:
+    hub = hub_of(stored, tick_ms=40)
+    crowd, alone = [Screen() for _ in range(2 * GATHER_VIEWERS_PER_MS)], Screen()
+    for screen in crowd:
+        await hub.join(screen, ROOM, "viewer", None, 1)
+    await hub.join(alone, "r2", "viewer", None, 1)
+    first, second = stored.publish(), stored.publish()
+    hub.take(ROOM, first)
+    hub.take("r2", first)
+    await asyncio.sleep(0)
+    assert alone.offsets() == ["@0", 1]
+    assert crowd[0].offsets() == ["@0"]
+    hub.take(ROOM, second)
+    await until(lambda: crowd[-1].offsets() == crowd[0].offsets() == ["@0", 1, 2])
+    assert len(crowd[0].messages) == 2

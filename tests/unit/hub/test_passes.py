@@ -215,7 +215,7 @@ class Passes(RuleBasedStateMachine):
     def who_waits_stands_in_the_room(self) -> None:
         if self.room.under_way is None:
             return
-        waiting = self.room.under_way.waiting.keys()
+        waiting = self.room.under_way.waiting()
         assert waiting <= self.room.feeds.keys()
         assert not waiting & (self.room.joining.keys() | self.room.lagging)
 

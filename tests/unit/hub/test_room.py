@@ -63,7 +63,7 @@ def flush(room: Room) -> int:
 
 def test_events_are_written_once_in_order_and_joined() -> None:
     room, screen = room_at(0), Screen()
-    room.feeds[screen] = "viewer"
+    room.enter(screen, "viewer")
     assert room.take(fold(1, 2))
     assert room.take(fold(2, 3))
     assert flush(room) == 1
@@ -73,7 +73,7 @@ def test_events_are_written_once_in_order_and_joined() -> None:
 
 def test_many_events_are_several_frames_in_one_write() -> None:
     room, screen = room_at(0), Screen()
-    room.feeds[screen] = "viewer"
+    room.enter(screen, "viewer")
     for offset in range(1, 200, 3):
         room.take(fold(offset, offset + 1, offset + 2))
     assert flush(room) == 1
@@ -93,7 +93,7 @@ def test_a_gap_or_another_epoch_takes_nothing() -> None:
 
 def test_a_joining_viewer_misses_nothing() -> None:
     room, screen = room_at(1), Screen()
-    room.feeds[screen] = "viewer"
+    room.enter(screen, "viewer")
     missed = room.joining[screen] = Joining()
     room.take(fold(2, 3))
     flush(room)
@@ -113,7 +113,7 @@ def test_what_is_kept_twice_is_kept_once_and_a_new_epoch_starts_over() -> None:
 
 def test_a_viewer_ahead_of_the_room_skips_what_its_snapshot_held() -> None:
     room, screen = room_at(1), Screen()
-    room.feeds[screen] = "viewer"
+    room.enter(screen, "viewer")
     room.ahead[screen] = 3
     room.take(fold(2))
     flush(room)
@@ -126,7 +126,8 @@ def test_a_viewer_ahead_of_the_room_skips_what_its_snapshot_held() -> None:
 
 def test_a_slow_viewer_is_skipped_and_the_others_are_not() -> None:
     room, slow, quick = room_at(0), Screen(), Screen()
-    room.feeds |= {slow: "viewer", quick: "viewer"}
+    room.enter(slow, "viewer")
+    room.enter(quick, "viewer")
     slow.unsent = LIMIT + 1
     room.take(fold(1))
     flush(room)
@@ -140,7 +141,7 @@ def test_a_slow_viewer_is_skipped_and_the_others_are_not() -> None:
 
 def test_a_slow_creator_feed_is_closed_and_never_skipped() -> None:
     room, creator = room_at(0), Screen()
-    room.feeds[creator] = "creator"
+    room.enter(creator, "creator")
     creator.unsent = LIMIT + 1
     room.take(fold(1))
     flush(room)

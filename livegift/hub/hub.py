@@ -29,7 +29,7 @@ POLL_S = 0.05
 COUNT_MS = 4_000
 CHUNK_VIEWERS = 512
 """Viewers written to before the loop has a turn: 2 to 5 ms."""
-GATHER_VIEWERS_PER_MS = 400
+GATHER_VIEWERS_PER_MS = 125
 READINGS_MAX = 8
 """How often a room is read for one who joins, if it moves on meanwhile; then the client asks again."""
 
@@ -220,12 +220,12 @@ class Hub:
             self._due[room] = loop.call_later(wait_ms / 1_000, self._flush, room)
 
     def _gather_ms(self, room: Room) -> int:
-        """Return how long a quiet room's first fold waits for company: gifts sent at once arrive in several folds.
+        """Return how long a quiet room's first fold waits for company where many watch.
 
-        Half of what a pass over its viewers takes, which is what another pass for the rest would cost; never more
-        than a tenth of a tick.
+        Gifts sent at once come in several folds, spread over a batch's pause and a flush's; what came after the first
+        would wait for a whole tick, and cost another pass.
         """
-        return min(self._tick_ms // 10, len(room.feeds) // GATHER_VIEWERS_PER_MS)
+        return min(self._tick_ms // 5, len(room.feeds) // GATHER_VIEWERS_PER_MS)
 
     def _flush(self, room: Room) -> None:
         """Begin a pass, or go on with the one that is under way."""

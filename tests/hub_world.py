@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from livegift.errors import Unavailable
-from livegift.hub.hub import Hub, Rooms
+from livegift.hub.hub import Hub
+from livegift.hub.stored import Rooms
 from livegift.wire.codec import JSON, Codec
 from livegift.wire.folds import Fold, History, RoomView, parse_fold
 from livegift.wire.messages import Totals
@@ -25,6 +26,8 @@ class Stored:
         self.gate.set()
         self.asked = asyncio.Event()
         self.fails = False
+        self.views = self.histories = 0
+        """How often each was read."""
 
     def publish(self, count: int = 1) -> bytes:
         """Store a fold of so many events and return what is published."""
@@ -41,6 +44,7 @@ class Stored:
         await self.gate.wait()
 
     async def view(self, _: str) -> RoomView:
+        self.views += 1
         if self.fails:
             raise Unavailable("the engine is away")
         found = RoomView(self.epoch, self.offset, False, False, Totals(self.offset, 0, 0), 0, [], [])
@@ -48,9 +52,14 @@ class Stored:
         return found
 
     async def since(self, _: str, epoch: str, offset: int) -> History | None:
-        folds = [fold for fold in self.folds if fold.offset > offset and fold.epoch == epoch]
+        self.histories += 1
+        found: History | None = None
+        if epoch == self.epoch and offset <= self.offset:
+            folds = [fold for fold in self.folds if fold.offset > offset and fold.epoch == epoch]
+            after = max(offset, folds[0].events[0].offset - 1 if folds else self.offset)
+            found = History(epoch, after, self.offset, folds, Totals(self.offset, 0, 0))
         await self._wait()
-        return History(folds, Totals(self.offset, 0, 0)) if epoch == self.epoch else None
+        return found if epoch == self.epoch else None
 
     async def positions(self, _: list[str]) -> dict[str, tuple[str, int]]:
         return {ROOM: (self.epoch, self.offset)}
@@ -131,5 +140,5 @@ class Engine:
 def hub_of(stored: Stored, **changes: int) -> Hub:
     """Return a hub that reads ``stored``; folds are handed to it by the test."""
     rooms = Rooms(lambda room: room, stored.view, stored.since, stored.positions, stored.count_viewers, stored.viewers)
-    settings = {"tick_ms": 0, "buffer_bytes_max": BUFFER_BYTES_MAX, **changes}
+    settings: dict[str, Any] = {"tick_ms": 0, "buffer_bytes_max": BUFFER_BYTES_MAX, "reading_pause_ms": 0} | changes
     return Hub(Engine(), rooms, worker="w", **settings)  # type: ignore[arg-type]

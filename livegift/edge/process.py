@@ -36,7 +36,8 @@ from livegift.edge.wheel import Wheel
 from livegift.engine import connect
 from livegift.errors import Fault
 from livegift.gifting import Gifting
-from livegift.hub.hub import Hub, Rooms
+from livegift.hub.hub import Hub
+from livegift.hub.stored import Rooms
 from livegift.hub.viewer import WriteToAll
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger

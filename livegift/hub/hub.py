@@ -8,44 +8,35 @@ of the room's viewers at a time: between two the loop, and so every other room a
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import structlog
 
 from livegift.clock import monotonic_ms
 from livegift.engine import Client, faults
-from livegift.errors import Fault, Unavailable
-from livegift.hub.frames import Feed, framed, room_frame
-from livegift.hub.replies import recovered, snapshot_push, with_snapshot
-from livegift.hub.room import Joining, Room
+from livegift.errors import Fault
+from livegift.hub.door import Door
+from livegift.hub.frames import Feed
+from livegift.hub.room import Room
+from livegift.hub.stored import Rooms
 from livegift.hub.viewer import Viewer, WriteToAll, offer_each
-from livegift.wire.folds import History, RoomView, parse_fold
-from livegift.wire.messages import Since, Subscribed
+from livegift.wire.folds import RoomView, parse_fold
+from livegift.wire.messages import Since
 
 COMPARE_S = 1.0
-FEEDING_WAIT_S = 5.0
 POLL_S = 0.05
+FADE_LOOKS = 10
+"""Looks at the rooms, one a second, between two at which they forget what is older."""
+EMPTY_LOOKS = 15
+"""Looks that an empty room is kept for: who lost their connection come back, and then nothing need be read."""
+READING_PAUSE_MS = 100
+"""Shortest time between two readings of a room for those who join: more viewers share one, there are not more."""
 COUNT_MS = 4_000
 CHUNK_VIEWERS = 512
 """Viewers written to before the loop has a turn: 2 to 5 ms."""
 GATHER_VIEWERS_PER_MS = 125
-READINGS_MAX = 8
-"""How often a room is read for one who joins, if it moves on meanwhile; then the client asks again."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """How to read rooms; given by whoever puts the process together, so that the hub knows no room scripts."""
-
-    channel: Callable[[str], str]
-    view: Callable[[str], Awaitable[RoomView | None]]
-    since: Callable[[str, str, int], Awaitable[History | None]]
-    positions: Callable[[list[str]], Awaitable[dict[str, tuple[str, int]]]]
-    count_viewers: Callable[[str, str, int], Awaitable[None]]
-    viewers: Callable[[str], Awaitable[int]]
 
 
 class Hub:
@@ -60,6 +51,7 @@ class Hub:
         tick_ms: int,
         buffer_bytes_max: int,
         chunk_viewers: int = CHUNK_VIEWERS,
+        reading_pause_ms: int = READING_PAUSE_MS,
         write_to_all: WriteToAll = offer_each,
     ) -> None:
         self._client = client
@@ -77,6 +69,8 @@ class Hub:
         self._wanted = asyncio.Event()
         self._fill: asyncio.Queue[Room] = asyncio.Queue()
         self._counted: dict[str, tuple[int, int]] = {}
+        self._door = Door(rooms, pause_ms=reading_pause_ms, schedule=self._schedule, fill=self._fill.put_nowait)
+        self._looks = 0
         self.writes = 0
         self.events = 0
         self.passes = 0
@@ -98,60 +92,7 @@ class Hub:
 
     async def join(self, viewer: Viewer, room_id: str, feed: Feed, since: Since | None, command_id: int) -> None:
         """Let a viewer in: write ``subscribed``, and every event after it in order. Raises ``Unavailable``."""
-        room = await self._room(room_id)
-        room.leave(viewer)
-        room.enter(viewer, feed)
-        for _ in range(READINGS_MAX):
-            missed, moves = room.hold(viewer), room.moves
-            try:
-                reply = await self._reply(room_id, feed, since, command_id)
-            except BaseException:
-                if room.joining.get(viewer) is missed:
-                    room.leave(viewer)
-                raise
-            if room.joining.get(viewer) is not missed:
-                return  # it has left, or asked again, meanwhile
-            if _fits(room, missed, moves, reply.epoch, reply.offset):
-                break
-        else:
-            room.leave(viewer)
-            raise Unavailable(f"room {room_id} moved on {READINGS_MAX} times while it was read")
-        del room.joining[viewer]
-        viewer.write(framed(viewer.codec, reply))
-        self._let_in(room, viewer, feed, missed, reply.epoch, reply.offset)
-
-    async def _reply(self, room_id: str, feed: Feed, since: Since | None, command_id: int) -> Subscribed:
-        history = await self._read.since(room_id, since.epoch, since.offset) if since else None
-        if history is not None and since is not None:
-            return recovered(command_id, room_id, feed, since, history)
-        view = await self._view(room_id)
-        return with_snapshot(command_id, room_id, feed, view, await self._read.viewers(room_id))
-
-    def _let_in(self, room: Room, viewer: Viewer, feed: Feed, missed: Joining, epoch: str, offset: int) -> None:
-        """Write what came while the viewer was joining; it then stands where the room stands, or skips up to it."""
-        if not room.epoch:
-            room.epoch, room.offset = epoch, offset
-        if epoch != room.epoch:
-            room.lagging.add(viewer)  # what others get here is not for it, until all stand at a new place
-            self._fill.put_nowait(room)
-            return
-        rest = missed.after(epoch, offset)
-        if rest:
-            viewer.write(framed(viewer.codec, room_frame(room.room_id, epoch, rest, missed.totals, feed)))
-            offset = rest[-1].offset
-        if offset > room.sent:
-            room.ahead[viewer] = offset
-
-    async def _view(self, room_id: str) -> RoomView:
-        """Return the room's state once it has one and is not being fed."""
-        until = monotonic_ms() + int(FEEDING_WAIT_S * 1_000)
-        while True:
-            view = await self._read.view(room_id)
-            if view is not None and not view.feeding:
-                return view
-            if monotonic_ms() > until:
-                raise Unavailable(f"room {room_id} is being filled from the book")
-            await asyncio.sleep(POLL_S)
+        await self._door.let_in(await self._room(room_id), viewer, feed, since, command_id)
 
     async def _room(self, room_id: str) -> Room:
         """Return the room, which is there only once its channel is subscribed. Raises ``Unavailable``."""
@@ -195,10 +136,8 @@ class Hub:
         if room is None:
             return
         fold = parse_fold(blob)
-        if not room.epoch and room.joining:
-            # Nobody stands anywhere yet; the first who is let in will name the position.
-            for missed in room.joining.values():
-                missed.keep(fold.epoch, fold.events, fold.totals)
+        if not room.epoch:
+            room.hear(fold)  # nobody stands anywhere yet; the first who is let in will name the position
             return
         if room.is_filling:
             room.has_missed = True
@@ -271,6 +210,10 @@ class Hub:
     async def _keep_comparing(self) -> None:
         while True:
             await asyncio.sleep(COMPARE_S)
+            self._looks += 1
+            if self._looks % FADE_LOOKS == 0:
+                for room in self._rooms.values():
+                    room.fade()
             try:
                 await self._drop_empty()
                 await self._count()
@@ -298,8 +241,10 @@ class Hub:
 
     async def _drop_empty(self) -> None:
         for room_id, room in list(self._rooms.items()):
-            if not room.feeds:
+            room.empty_looks = 0 if room.feeds else room.empty_looks + 1
+            if room.empty_looks > EMPTY_LOOKS:
                 del self._rooms[room_id]
+                self._door.forget(room_id)
                 channel = self._read.channel(room_id)
                 del self._channels[channel]
                 self._counted.pop(room_id, None)
@@ -336,7 +281,7 @@ class Hub:
 
     async def _catch_up(self, room: Room) -> None:
         history = await self._read.since(room.room_id, room.epoch, room.offset)
-        if history is not None and all(room.take(fold) for fold in history.folds):
+        if history is not None and history.after <= room.offset and all(room.take(fold) for fold in history.folds):
             self._schedule(room)
             return
         everyone = [viewer for viewer in room.feeds if viewer not in room.joining]
@@ -347,43 +292,17 @@ class Hub:
 
         ``moves_room`` puts the room itself at the snapshot's place: its history does not reach back to where it was.
         """
-        missed, moves = {viewer: room.hold(viewer) for viewer in viewers if viewer in room.feeds}, room.moves
+        held, moves = [(viewer, room.hold(viewer)) for viewer in viewers if viewer in room.feeds], room.moves
         try:
-            view = await self._view(room.room_id)
-            count = await self._read.viewers(room.room_id)
+            view, count = await (self._door.snap_alone(room) if moves_room else self._door.snap(room))
         except BaseException:
-            for viewer, own in missed.items():
-                if room.joining.get(viewer) is own:
-                    del room.joining[viewer]
-                    room.lagging.add(viewer)  # it still lacks something
+            self._door.put_off(room, held)
             raise
         if moves_room:
-            moves += 1
             room.move(view.epoch, view.offset, view.totals)
             # Who was let in meanwhile stood where the room stood before.
-            missed |= {
-                viewer: room.joining.setdefault(viewer, Joining()) for viewer in room.feeds.keys() - room.joining
-            }
-        frames: dict[tuple[str, Feed], bytes] = {}
-        for viewer, own in missed.items():
-            if room.joining.get(viewer) is not own:
-                continue
-            del room.joining[viewer]
-            if not _fits(room, own, moves, view.epoch, view.offset):
-                room.lagging.add(viewer)
-                continue
-            room.lagging.discard(viewer)
-            feed = room.feeds[viewer]
-            key = (viewer.codec.subprotocol, feed)
-            if key not in frames:
-                frames[key] = framed(viewer.codec, snapshot_push(room.room_id, view, count, feed))
-            viewer.write(frames[key])
-            self._let_in(room, viewer, feed, own, view.epoch, view.offset)
-
-
-def _fits(room: Room, missed: Joining, moves: int, epoch: str, offset: int) -> bool:
-    """Tell whether what was read, and what was kept meanwhile, leads to where the room stands, without a hole."""
-    reached = missed.reaches(epoch, offset)
-    if reached is None or room.moves != moves:
-        return False
-    return epoch != room.epoch or reached >= room.sent
+            held += [(viewer, room.hold(viewer)) for viewer in room.feeds.keys() - room.joining]
+        elif room.moves != moves:
+            self._door.put_off(room, held)  # what was read may be older than where the room was moved
+            return
+        self._door.push(room, held, view, count)

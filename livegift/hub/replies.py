@@ -1,10 +1,12 @@
 """What the hub says to one viewer: the answer to ``subscribe``, and a snapshot. Pure."""
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
 
 from livegift.hub.frames import Feed, for_feed, snapshot_of
-from livegift.wire.folds import History, RoomView
-from livegift.wire.messages import Since, SnapshotPush, Subscribed
+from livegift.wire.folds import RoomView
+from livegift.wire.messages import AnyEvent, Since, SnapshotPush, Subscribed, Totals
 
 
 def snapshot_push(room_id: str, view: RoomView, viewers: int, feed: Feed) -> SnapshotPush:
@@ -13,9 +15,10 @@ def snapshot_push(room_id: str, view: RoomView, viewers: int, feed: Feed) -> Sna
     return SnapshotPush(room=room_id, epoch=view.epoch, offset=view.offset, snapshot=snapshot)
 
 
-def recovered(command_id: int, room_id: str, feed: Feed, since: Since, history: History) -> Subscribed:
+def recovered(
+    command_id: int, room_id: str, feed: Feed, since: Since, events: Sequence[AnyEvent], totals: Totals
+) -> Subscribed:
     """Return the answer to who gets exactly what it has missed."""
-    events = [event for fold in history.folds for event in fold.events if event.offset > since.offset]
     return Subscribed(
         id=command_id,
         room=room_id,
@@ -24,7 +27,7 @@ def recovered(command_id: int, room_id: str, feed: Feed, since: Since, history: 
         offset=events[-1].offset if events else since.offset,
         recovered=True,
         events=for_feed(events, feed),
-        totals=history.totals,
+        totals=totals,
         snapshot=None,
     )
 

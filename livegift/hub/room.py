@@ -1,45 +1,52 @@
 """One room in one process: its viewers, where they stand, and what has come and not yet gone out.
 
 Everybody stands at the room's own (epoch, offset) but for these kinds: who is *joining* (its snapshot or history is
-being read; what comes meanwhile is kept for it) and who has *lagged* (its buffer was over the limit; it gets no more
-frames until a snapshot), and while a pass is under way those it has still to reach. Pure but for writing to viewers.
+being read), who is *ahead* (it was told more than has gone out), who has *lagged* (its buffer was over the limit; it
+gets no more frames until a snapshot), and while a pass is under way those it has still to reach. The room remembers
+its last events, for those who come back and for what comes while somebody joins. Pure but for writing to viewers.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
 
 from livegift.hub.frames import Feed
 from livegift.hub.passes import Audiences, Pass
 from livegift.hub.viewer import Viewer, WriteToAll, offer_each
-from livegift.wire.folds import Fold
+from livegift.wire.folds import Fold, History
 from livegift.wire.messages import AnyEvent, Totals
 
+RECENT_EVENTS_MAX = 4_096
+"""Events that a room remembers, about 4 MB; who was away for longer is told from the stored history."""
+HEARD_FOLDS_MAX = 256
+"""Folds kept for a room whose position is being read; with more it is filled from the history."""
+REPLIES_BYTES_MAX = 1 << 20
 
-class Joining:
-    """What a viewer that is being let in has missed since it asked."""
 
-    __slots__ = ("epoch", "events", "totals")
+class Replies:
+    """Frames that are the same for many, encoded once; all are forgotten when they are too many bytes."""
+
+    __slots__ = ("_bytes", "_made")
 
     def __init__(self) -> None:
-        self.epoch = ""
-        self.events: list[AnyEvent] = []
-        self.totals = Totals(0, 0, 0)
+        self._made: dict[tuple[object, ...], bytes] = {}
+        self._bytes = 0
 
-    def keep(self, epoch: str, events: Sequence[AnyEvent], totals: Totals) -> None:
-        """Keep what is new; a new epoch makes what was kept before worthless."""
-        if epoch != self.epoch:
-            self.epoch, self.events = epoch, []
-        last = self.events[-1].offset if self.events else 0
-        self.events += [event for event in events if event.offset > last]
-        self.totals = totals
+    def get(self, key: tuple[object, ...], encode: Callable[[], bytes]) -> bytes:
+        """Return the frame that ``key`` names, which says everything that it depends on."""
+        frame = self._made.get(key)
+        if frame is None:
+            frame = encode()
+            if self._bytes + len(frame) > REPLIES_BYTES_MAX:
+                self.clear()
+            self._made[key] = frame
+            self._bytes += len(frame)
+        return frame
 
-    def after(self, epoch: str, offset: int) -> list[AnyEvent]:
-        """Return what was kept after that position."""
-        return [event for event in self.events if event.offset > offset] if epoch == self.epoch else []
-
-    def reaches(self, epoch: str, offset: int) -> int | None:
-        """Return how far one comes from that position with what was kept; None if there is a hole in it."""
-        rest = self.after(epoch, offset)
-        return offset + len(rest) if not rest or rest[-1].offset == offset + len(rest) else None
+    def clear(self) -> None:
+        """Forget them."""
+        self._made.clear()
+        self._bytes = 0
 
 
 class Room:
@@ -57,7 +64,8 @@ class Room:
         self.totals = Totals(0, 0, 0)
         self.feeds: dict[Viewer, Feed] = {}
         self._audiences: Audiences = {}
-        self.joining: dict[Viewer, Joining] = {}
+        self.joining: dict[Viewer, object] = {}
+        """Who is being let in or caught up, each with a token of that asking."""
         self.ahead: dict[Viewer, int] = {}
         """Viewers whose snapshot was newer than what this process has heard: they skip up to there."""
         self.lagging: set[Viewer] = set()
@@ -67,15 +75,66 @@ class Room:
         self.is_filling = False
         self.has_missed = False
         """A fold came while the room was being filled: fill once more."""
+        self.replies = Replies()
+        self.empty_looks = 0
+        """How many looks in a row have found nobody here."""
+        self._recent: deque[AnyEvent] = deque(maxlen=RECENT_EVENTS_MAX)
+        """The last events up to ``offset``, without a gap."""
+        self._fresh_events = 0
+        self._heard: list[Fold] = []
 
     @property
     def sent(self) -> int:
         """Offset of the last event that viewers who stand here have got, or will get from the pass under way."""
         return self.pending[0].events[0].offset - 1 if self.pending else self.offset
 
+    # --- what it remembers ---
+
+    @property
+    def known_after(self) -> int:
+        """Offset after which the room remembers every event."""
+        return self.offset - len(self._recent)
+
+    def after(self, offset: int) -> list[AnyEvent]:
+        """Return the events after an offset, which must be at least ``known_after``."""
+        assert offset >= self.known_after, f"asked after {offset}, known after {self.known_after}"
+        return list(islice(self._recent, offset - self.known_after, None))
+
+    def remember(self, history: History) -> None:
+        """Remember what was read of the time before."""
+        known_after = self.known_after
+        if history.epoch != self.epoch or not history.after < known_after <= history.offset:
+            return
+        earlier = [event for fold in history.folds for event in fold.events if event.offset <= known_after]
+        room_left = RECENT_EVENTS_MAX - len(self._recent)
+        self._recent.extendleft(reversed([event for event in earlier if event.offset > history.after][-room_left:]))
+
+    def fade(self) -> None:
+        """Forget what was remembered at the last call already: called now and then, it bounds what quiet rooms hold."""
+        while len(self._recent) > self._fresh_events:
+            self._recent.popleft()
+        self._fresh_events = 0
+        self.replies.clear()
+
+    # --- where it stands ---
+
+    def hear(self, fold: Fold) -> None:
+        """Keep a fold until the room's position has been read."""
+        if len(self._heard) < HEARD_FOLDS_MAX:
+            self._heard.append(fold)
+
+    def begin(self, epoch: str, offset: int, totals: Totals) -> bool:
+        """Stand at a position that was read, and take what was heard since; False if there is a hole in that."""
+        assert not self.epoch
+        self.epoch, self.offset, self.totals = epoch, offset, totals
+        heard, self._heard = self._heard, []
+        return len(heard) < HEARD_FOLDS_MAX and all(self.take(fold) for fold in heard)
+
     def move(self, epoch: str, offset: int, totals: Totals) -> None:
         """Go on at a snapshot's place; whoever stands here must be given that snapshot."""
         self.moves += 1
+        self._recent.clear()
+        self._fresh_events = 0
         self.epoch, self.offset, self.pending, self.totals = epoch, offset, [], totals
         self.under_way = None
         self.ahead.clear()
@@ -91,6 +150,8 @@ class Room:
             return False
         self.offset = events[-1].offset
         self.pending.append(Fold(fold.epoch, fold.offset, fold.totals, events))
+        self._recent.extend(events)
+        self._fresh_events += len(events)
         self.totals = fold.totals
         return True
 
@@ -100,9 +161,6 @@ class Room:
         folds, self.pending = self.pending, []
         if not folds:
             return
-        for missed in self.joining.values():
-            for fold in folds:
-                missed.keep(fold.epoch, fold.events, fold.totals)
         self.under_way = Pass(self.room_id, folds, self._audiences, {*self.joining, *self.lagging})
 
     def write_on(self, *, viewers_max: int, buffer_bytes_max: int) -> int:
@@ -144,12 +202,12 @@ class Room:
         else:
             self.lagging.add(viewer)
 
-    def hold(self, viewer: Viewer) -> Joining:
-        """Keep what comes from now on for a viewer that will be told where it stands; no pass reaches it any more."""
-        missed = self.joining[viewer] = Joining()
+    def hold(self, viewer: Viewer) -> object:
+        """Let no pass reach a viewer that will be told where it stands; returns the token of that."""
+        held = self.joining[viewer] = object()
         if self.under_way is not None:
             self.under_way.excuse(viewer)
-        return missed
+        return held
 
     def enter(self, viewer: Viewer, feed: Feed) -> None:
         """Let a viewer in who is not here, at the place where the room stands."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from livegift.clock import monotonic_ms
+from livegift.clock import monotonic_ms, now_ms
 from livegift.domain.identity import Layout, partition_of
 from livegift.engine import Client, faults
 from livegift.errors import CannotRun, Fault
@@ -13,11 +13,15 @@ from livegift.ledger.batcher import Batcher
 from livegift.ledger.charge import Charge
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.loader import Loader, ReadCold
-from livegift.ledger.view import read_view
+from livegift.ledger.view import read_views
+from livegift.sharing import Shared
 
 NUDGE_INTERVAL_S = 0.05
 LAYOUT_FRESH_MS = 1_000
 """While a partition is away the book is asked this often whether there are others now."""
+
+BALANCES_AT_ONCE = 256
+"""Wallets of one reading: it holds the loop up for some milliseconds."""
 
 ReadLayout = Callable[[], Awaitable[Layout]]
 """The layout in force, from the book."""
@@ -49,6 +53,7 @@ class Ledger:
         self._keys = keys
         self._read_cold = read_cold
         self._nudged = asyncio.Event()
+        self._balances = Shared(self._read_balances, questions_max=BALANCES_AT_ONCE)
         loader = Loader(client, keys, read_cold, hot_wallets_max=hot_wallets_max)
         self.batchers = [
             Batcher(
@@ -80,16 +85,25 @@ class Ledger:
         return p
 
     async def balance(self, user_id: str) -> int:
-        """Return a wallet's coins: the hot figure, else the book's. Raises ``Unavailable``."""
-        p = partition_of(user_id, self.partitions)
-        view = await read_view(self._client, self._keys, p)
-        if view is not None:
-            async with faults():
-                coins = await self._client.hget(self._keys.wallet(p, view.generation, user_id), "coins")
-            if coins is not None:
-                return int(coins)
-        wallets, _ = await self._read_cold([user_id], [], 0)
-        return wallets[0].coins
+        """Return a wallet's coins: the hot figure, else the book's. Raises ``Unavailable``.
+
+        Everybody who connects asks: those who come at once share two round trips, and one look into the book.
+        """
+        return (await self._balances.ask(user_id))[user_id]
+
+    async def _read_balances(self, user_ids: list[str]) -> dict[str, int]:
+        homes = {user_id: partition_of(user_id, self.partitions) for user_id in user_ids}
+        views = await read_views(self._client, self._keys, sorted(set(homes.values())))
+        hot = [(user_id, p, view) for user_id, p in homes.items() if (view := views.get(p)) is not None]
+        async with faults(), self._client.pipeline(transaction=False) as pipe:
+            for user_id, p, view in hot:
+                pipe.hget(self._keys.wallet(p, view.generation, user_id), "coins")
+            found = await pipe.execute() if hot else []
+        balances = {user_id: int(coins) for (user_id, *_), coins in zip(hot, found, strict=True) if coins is not None}
+        if cold := [user_id for user_id in homes if user_id not in balances]:
+            wallets, _ = await self._read_cold(cold, [], now_ms())
+            balances |= {wallet.user_id: wallet.coins for wallet in wallets}
+        return balances
 
     async def nudge(self, what: str) -> None:
         """Tell everyone that inbox, rooms or partitions have news; they would look by themselves a little later."""

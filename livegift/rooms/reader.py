@@ -50,7 +50,10 @@ class RoomReader:
         )
 
     async def since(self, room_id: str, epoch: str, offset: int) -> History | None:
-        """Return the folds that hold every event after ``offset``, in order; None if they can't be had."""
+        """Return what is stored of the events after ``offset``, perhaps from a later one on; None in another epoch.
+
+        None also if the room has not come as far as ``offset``.
+        """
         state_key, *_, frames_key = self._keys.all(room_id)
         async with faults(), self._client.pipeline(transaction=True) as pipe:
             pipe.hmget(state_key, ["epoch", "offset", "coins", "gifts", "senders"])
@@ -58,13 +61,10 @@ class RoomReader:
             (found_epoch, found_offset, *sums), entries = await pipe.execute()
         if found_epoch is None or found_epoch.decode() != epoch or int(found_offset) < offset:
             return None
-        totals = Totals(*map(int, sums))
-        if offset == int(found_offset):
-            return History([], totals)
-        folds = [parse_fold(fields[b"d"]) for _, fields in entries]
-        if not folds or folds[0].events[0].offset > offset + 1:
-            return None
-        return History(folds, totals)
+        totals, end = Totals(*map(int, sums)), int(found_offset)
+        folds = [parse_fold(fields[b"d"]) for _, fields in entries] if offset < end else []
+        after = max(offset, folds[0].events[0].offset - 1 if folds else end)
+        return History(epoch, after, end, folds, totals)
 
     async def positions(self, room_ids: list[str]) -> dict[str, tuple[str, int]]:
         """Return (epoch, offset) of the rooms that have state, in one round trip."""

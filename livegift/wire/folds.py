@@ -130,8 +130,14 @@ def _combo_ended(line: bytes) -> ComboEnded:
 
 
 class History(Struct, frozen=True):
-    """What a room has had since a position, in order (the first fold may hold older events too), and its sums now."""
+    """What a room has had lately, in order: every event after ``after`` up to ``offset``, and the sums there.
 
+    The first fold may hold older events too.
+    """
+
+    epoch: str
+    after: int
+    offset: int
     folds: list[Fold]
     totals: Totals
 

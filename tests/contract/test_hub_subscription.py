@@ -8,7 +8,8 @@ from redis.exceptions import ConnectionError as EngineGone
 
 from livegift.engine import Client, connect
 from livegift.errors import Unavailable
-from livegift.hub.hub import Hub, Rooms
+from livegift.hub.hub import Hub
+from livegift.hub.stored import Rooms
 from tests.unit.hub.test_hub import Screen, Stored
 
 PATIENCE_S = 5.0

@@ -50,3 +50,22 @@ async def test_one_id_a_thousand_times_is_one_debit_and_one_receipt(world: World
     assert {(r.event_id, r.balance) for r in receipts if isinstance(r, Receipt)} == {(receipts[0].event_id, 99)}
     assert sum(not r.replayed for r in receipts if isinstance(r, Receipt)) == 1
     assert await world.edge.gifting.balance(ann.id) == 99
+
+
+async def test_many_balances_at_once_are_few_looks_into_the_book(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, room, heard = await world.person("Ann", 100), await world.room(), Heard()
+    cold = [await world.edge.book.create_user(f"Cold {number}", "viewer", 0) for number in range(300)]
+    await world.edge.gifting.send_gift(send(ann, room, count=3), heard)
+    looks: list[int] = []
+    read_cold = world.edge.book.read_cold
+
+    async def counted(users: list[str], stripes: list[tuple[int, str]], since_ms: int) -> object:
+        looks.append(len(users))
+        return await read_cold(users, stripes, since_ms)
+
+    monkeypatch.setattr(world.edge.ledger, "_read_cold", counted)
+    people = [ann, *cold, ann]
+    balances = await asyncio.gather(*(world.edge.gifting.balance(person.id) for person in people))
+    assert balances == [97, *[0] * 300, 97]
+    assert len(looks) <= 2
+    assert sum(looks) == 300

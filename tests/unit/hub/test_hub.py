@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from livegift.errors import Unavailable
-from livegift.hub.hub import CHUNK_VIEWERS, GATHER_VIEWERS_PER_MS, Hub
+from livegift.hub.hub import CHUNK_VIEWERS, Hub
 from livegift.wire.messages import Since
 from tests.hub_world import ROOM, Screen, Stored, hub_of
 from tests.world import until
@@ -240,7 +240,7 @@ async def test_a_slow_viewers_snapshot_older_than_where_the_room_was_moved_is_re
     assert slow.offsets() == ["@0", "@5", 6]
 
 
-async def test_what_is_heard_with_a_hole_while_the_first_viewer_joins_is_read_again(hub: Hub, stored: Stored) -> None:
+async def test_what_is_heard_with_a_hole_while_the_first_viewer_joins_is_filled(hub: Hub, stored: Stored) -> None:
     screen = Screen()
     reading = Reading(stored)
     join = asyncio.create_task(hub.join(screen, ROOM, "viewer", None, 1))
@@ -252,7 +252,7 @@ async def test_what_is_heard_with_a_hole_while_the_first_viewer_joins_is_read_ag
     await join
     hub.take(ROOM, stored.publish())
     await turn()
-    assert screen.offsets() == ["@3", 4]
+    assert screen.offsets() == ["@0", 1, 2, 3, 4]
 
 
 async def test_a_large_rooms_pass_leaves_turns_to_other_rooms(hub: Hub, stored: Stored) -> None:
@@ -271,9 +271,12 @@ async def test_a_large_rooms_pass_leaves_turns_to_other_rooms(hub: Hub, stored: 
     assert all(screen.offsets() == ["@0", 1, 2] for screen in crowd)
 
 
-async def test_the_first_events_of_a_burst_wait_for_the_others_where_many_watch(stored: Stored) -> None:
-    hub = hub_of(stored, tick_ms=40)
-    crowd, alone = [Screen() for _ in range(2 * GATHER_VIEWERS_PER_MS)], Screen()
+async def test_the_first_events_of_a_burst_wait_for_the_others_where_many_watch(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livegift.hub.hub.GATHER_VIEWERS_PER_MS", 2)  # else a busy machine's pause is longer
+    hub = hub_of(stored, tick_ms=1_500)
+    crowd, alone = [Screen() for _ in range(300)], Screen()
     for screen in crowd:
         await hub.join(screen, ROOM, "viewer", None, 1)
     await hub.join(alone, "r2", "viewer", None, 1)

@@ -1,9 +1,9 @@
 """A room's local viewers: everyone gets each event once, in order, or a snapshot that replaces it."""
 
 from livegift.hub.passes import FRAME_EVENTS_MAX, joined
-from livegift.hub.room import Joining, Room
+from livegift.hub.room import RECENT_EVENTS_MAX, REPLIES_BYTES_MAX, Replies, Room
 from livegift.wire.codec import JSON, Codec
-from livegift.wire.folds import Fold
+from livegift.wire.folds import Fold, History
 from livegift.wire.messages import AnyEvent, RoomClosed, Totals
 from tests.hub_world import messages_in
 
@@ -91,24 +91,68 @@ def test_a_gap_or_another_epoch_takes_nothing() -> None:
     assert (room.offset, room.pending) == (3, [])
 
 
-def test_a_joining_viewer_misses_nothing() -> None:
+def offsets(events: list[AnyEvent]) -> list[int]:
+    return [event.offset for event in events]
+
+
+def test_what_a_joining_viewer_misses_is_remembered() -> None:
     room, screen = room_at(1), Screen()
     room.enter(screen, "viewer")
-    missed = room.joining[screen] = Joining()
+    room.hold(screen)
     room.take(fold(2, 3))
     flush(room)
+    room.take(fold(4))
     assert screen.offsets == []
-    assert [event.offset for event in missed.after("5", 2)] == [3]
-    assert missed.after("6", 2) == []
+    assert offsets(room.after(2)) == [3, 4]
+    assert room.after(4) == []
 
 
-def test_what_is_kept_twice_is_kept_once_and_a_new_epoch_starts_over() -> None:
-    missed = Joining()
-    missed.keep("5", [event(2), event(3)], Totals(0, 0, 0))
-    missed.keep("5", [event(3), event(4)], Totals(0, 0, 0))
-    assert [one.offset for one in missed.after("5", 0)] == [2, 3, 4]
-    missed.keep("6", [event(1)], Totals(0, 0, 0))
-    assert [one.offset for one in missed.after("6", 0)] == [1]
+def test_memory_is_bounded_and_fades() -> None:
+    room = room_at(0)
+    for offset in range(1, RECENT_EVENTS_MAX + 11):
+        room.take(fold(offset))
+    assert room.known_after == 10
+    room.fade()
+    assert room.known_after == 10  # all of it is new
+    room.take(fold(RECENT_EVENTS_MAX + 11))
+    room.fade()
+    assert room.known_after == RECENT_EVENTS_MAX + 10
+    room.fade()
+    assert room.after(room.offset) == []
+
+
+def test_a_history_extends_the_memory_only_where_it_joins_it() -> None:
+    room = room_at(10)
+    room.take(fold(11, 12))
+    room.remember(History("5", 3, 8, [fold(4, 5, 6, 7, 8)], Totals(0, 0, 0)))  # 9 and 10 are missing
+    room.remember(History("4", 5, 12, [fold(6, 7, 8, 9, 10, 11, 12)], Totals(0, 0, 0)))
+    assert room.known_after == 10
+    room.remember(History("5", 6, 11, [fold(5, 6, 7, 8), fold(9, 10, 11)], Totals(0, 0, 0)))
+    assert offsets(room.after(6)) == [7, 8, 9, 10, 11, 12]
+
+
+def test_a_room_begins_with_what_was_heard_while_its_place_was_read() -> None:
+    room = Room("r1")
+    for heard in (fold(2, 3), fold(4)):
+        room.hear(heard)
+    assert room.begin("5", 2, Totals(2, 0, 0))
+    assert (room.offset, offsets(room.after(2))) == (4, [3, 4])
+    holed = Room("r1")
+    holed.hear(fold(5))
+    assert not holed.begin("5", 2, Totals(2, 0, 0))
+    assert holed.offset == 2
+
+
+def test_shared_replies_are_made_once_and_forgotten_beyond_their_bound() -> None:
+    replies, made = Replies(), []
+
+    def encode() -> bytes:
+        made.append(1)
+        return bytes(REPLIES_BYTES_MAX // 2)
+
+    for key in (1, 1, 2, 1, 3, 3, 1):
+        replies.get((key,), encode)
+    assert len(made) == 4  # 1, 2, then 3 takes the place of both, and 1 again
 
 
 def test_a_viewer_ahead_of_the_room_skips_what_its_snapshot_held() -> None:

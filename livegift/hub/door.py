@@ -179,10 +179,10 @@ class Door:
             self._schedule(room)
 
     def _follow_up(self, room: Room, is_whole: bool) -> None:
-        if is_whole:
-            self._schedule(room)
-        else:
+        if not is_whole:
             self._fill(room)
+        elif room.pending:
+            self._schedule(room)
 
     # --- readings ---
 

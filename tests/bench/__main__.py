@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from tests.bench import audit, away, batcher, codec, cpu, fanout, idle, repartition, settle
+from tests.bench import audit, away, batcher, codec, cpu, fanout, growth, idle, repartition, settle
 from tests.bench.deployment import opened_book
 
 Measuring = Coroutine[Any, Any, dict[str, Any]]
@@ -31,6 +31,13 @@ def main() -> int:
         "idle": lambda place, _: idle.run(place, connections=args.connections, subscribe=args.subscribe),
         "fanout": lambda place, _: fanout.run(
             place, viewers=args.viewers, rate=args.rate, burst=args.burst, seconds=args.seconds, rounds=args.rounds
+        ),
+        "growth": lambda place, _: growth.run(
+            place,
+            deliveries_per_s=args.deliveries_per_s,
+            seconds=args.seconds,
+            viewers=args.viewers,
+            edges_viewers=args.edges_viewers,
         ),
         "settle": lambda place, book: settle.run(
             place, book, rate=args.rate, seconds=args.seconds, senders=args.senders, room_count=args.rooms
@@ -78,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--burst", type=int, default=1, help="events at once")
     one.add_argument("--seconds", type=float, default=5)
     one.add_argument("--rounds", type=int, default=5)
+    one = add("growth", growth)
+    one.add_argument("--viewers", type=int, nargs="*", default=growth.VIEWERS)
+    one.add_argument("--edges-viewers", type=int, default=5_000, help="viewers of the lines with 1, 2 and 4 edges")
+    one.add_argument("--deliveries-per-s", type=float, default=40_000)
+    one.add_argument("--seconds", type=float, default=10)
     one = add("settle", settle, with_store=True)
     one.add_argument("--rate", type=float, default=200)
     one.add_argument("--senders", type=int, default=400)

@@ -28,7 +28,7 @@ from livegift.gifting import Receipt
 from livegift.hub.frames import framed
 from livegift.wire.codec import CODECS, JSON, Codec
 from livegift.wire.messages import Message, Settled, SettledGift
-from livegift.wire.session import Authenticate, Close, Effect, Perform, Reply, Session
+from livegift.wire.session import Authenticate, Close, Effect, Perform, Reply, Session, error
 
 if TYPE_CHECKING:
     from livegift.edge.context import EdgeContext
@@ -242,8 +242,10 @@ class Connection(Outlet):
                 self.close(code, reason)
             case Authenticate(command):
                 await authenticate(self, command)
-            case Perform(command):
+            case Perform(command) if self.session.may_perform():
                 await perform(self, command)
+            case Perform(command):
+                self.send(error(command.id, "not_connected"))
 
     async def _catch_up(self) -> None:
         try:

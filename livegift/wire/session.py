@@ -4,9 +4,12 @@
 state         ``connect``          another command       a frame that is no command
 ============  ===================  ====================  ==========================
 new           ``Authenticate``     error not_connected   error, counted as abuse
-connecting    error bad_request    error not_connected   error, counted as abuse
+connecting    error bad_request    ``Perform``           error, counted as abuse
 connected     error bad_request    ``Perform``           error, counted as abuse
 ============  ===================  ====================  ==========================
+
+Effects are carried out one after the other, so what a client sends right behind its ``connect`` has its turn once the
+token has been judged; ``may_perform`` then says whether it was good.
 
 Ten unreadable frames within 10 s close with 4400. A token that is not ours, or has ended, closes with 4401 when it
 came with ``connect``; a bad ``refresh`` is an error and the old token stands until it ends (4502).
@@ -57,7 +60,7 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """Carry out this command of a connected client, after those before it."""
+    """Carry out this command of a connected client (``may_perform``), after those before it."""
 
     command: AnyCommand
 
@@ -93,9 +96,13 @@ class Session:
                 return [Reply(error(frame.id, "bad_request", "This connection has connected already."))]
             self.state = "connecting"
             return [Authenticate(frame)]
-        if self.state != "connected":
+        if self.state not in ("connecting", "connected"):
             return [Reply(error(frame.id, "not_connected"))]
         return [Perform(frame)]
+
+    def may_perform(self) -> bool:
+        """Tell whether a command whose turn it is may be carried out; else its answer is ``not_connected``."""
+        return self.state == "connected"
 
     def authenticated(self) -> None:
         """The token was good."""

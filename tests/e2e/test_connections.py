@@ -31,6 +31,22 @@ async def test_a_command_before_connect_is_refused_and_the_connection_stays(serv
         assert (await client.ask("ping"))["type"] == "pong"
 
 
+async def test_what_follows_connect_at_once_has_its_turn_once_the_token_is_judged(server: Server) -> None:
+    token, _ = await login(server["url"], "Ann")
+    async with wire(server["url"]) as client:
+        for number, command in enumerate(({"type": "connect", "token": token}, {"type": "ping"}, {"type": "ping"})):
+            await client.socket.send(json.dumps({"id": number, **command}))
+        answers = [await client.receive() for _ in range(3)]
+    assert [(answer["type"], answer["id"]) for answer in answers] == [("connected", 0), ("pong", 1), ("pong", 2)]
+    async with wire(server["url"]) as client:
+        await client.socket.send('{"type":"connect","id":0,"token":"not one of ours"}')
+        await client.socket.send('{"type":"ping","id":1}')
+        assert (await client.receive())["error"]["code"] == "bad_token"
+        assert await close_code(client.socket) == 4401
+        with pytest.raises(websockets.ConnectionClosed):
+            await client.socket.recv()
+
+
 @pytest.mark.parametrize(
     ("frame", "code", "number"),
     [

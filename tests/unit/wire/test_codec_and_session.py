@@ -90,9 +90,11 @@ def test_the_first_command_must_be_connect() -> None:
     session, connect = Session(), Connect(id=1, token="t")
     assert codes(list(session.receive(Ping(id=0), now_ms=0))) == ["not_connected"]
     assert session.receive(connect, now_ms=0) == [Authenticate(connect)]
-    assert codes(list(session.receive(Ping(id=2), now_ms=0))) == ["not_connected"]
+    assert session.receive(Ping(id=2), now_ms=0) == [Perform(Ping(id=2))]
+    assert not session.may_perform()
     assert codes(list(session.receive(connect, now_ms=0))) == ["bad_request"]
     session.authenticated()
+    assert session.may_perform()
     assert session.receive(Ping(id=3), now_ms=0) == [Perform(Ping(id=3))]
     assert codes(list(session.receive(connect, now_ms=0))) == ["bad_request"]
 

@@ -76,7 +76,7 @@ class Config:
     """A connection without `connect` for this long is closed with 4408."""
     frame_bytes_max: int = 65_536
     """Largest incoming frame; beyond it 1009."""
-    viewer_buffer_bytes_max: int = 262_144
+    viewer_buffer_bytes_max: int = 65_536
     """Unsent bytes of one viewer before frames are skipped and a snapshot follows."""
     send_burst: int = 20
     """Sends that one sender may make at once."""

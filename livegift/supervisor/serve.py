@@ -37,6 +37,8 @@ VALKEY_S = 0.5
 DEMO_ROOMS = "r1,r2"
 BACKLOG = 2_048
 """Connections that wait while edges are busy or being started again."""
+KERNEL_UNSENT_BYTES_MAX = 16_384
+"""Bytes of a connection that wait in the kernel to be sent; what is on its way, or acknowledged, does not count."""
 
 log = structlog.get_logger()
 
@@ -73,10 +75,16 @@ async def serve(config: Config, *, bots: bool = False, on_ready: OnReady | None 
 
 
 def listen(host: str, port: int, *, setting: str) -> socket.socket:
-    """Return a listening socket; ``CannotRun`` names the setting that would help."""
+    """Return a listening socket; ``CannotRun`` names the setting that would help.
+
+    Its connections inherit that the kernel takes no more for a peer that does not read. Else it would take up to 4 MB
+    a viewer: frames that are minutes old when they are seen, while we, who could skip them, take them for sent.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_UNSENT_BYTES_MAX)
+        return listener
     except OverflowError as error:
         raise CannotRun(f"{setting} is {port}; it must be 0 to 65535.") from error
     except OSError as error:

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livegift.edge.outlet import SHUT, Outlet, write_to_all
+from livegift.supervisor.serve import listen
 from tests.world import until
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -178,6 +179,23 @@ def test_what_the_kernel_does_not_take_waits_and_is_told_when_it_has_left(run: A
         await own.read_all()
         await until(lambda: own.outlet.resumed == 1)
         assert own.is_straight
+        own.end()
+
+    run(test())
+
+
+def test_the_kernel_swallows_little_of_what_a_stuck_viewer_does_not_read(run: Any) -> None:
+    async def test() -> None:
+        with listen("127.0.0.1", 0, setting="port") as server:
+            peer = socket.create_connection(server.getsockname())
+            ours, _ = server.accept()
+        transport, outlet = await asyncio.get_running_loop().connect_accepted_socket(Noted, ours)
+        own = Pair(outlet, transport, peer)
+        fill(own)
+        assert len(own.put_bytes) < 1_000_000  # 3.9 million without the listener's option
+        peer.setblocking(False)
+        await own.read_all()
+        await until(lambda: own.is_straight)
         own.end()
 
     run(test())

@@ -78,6 +78,9 @@ class Config:
     """Largest incoming frame; beyond it 1009."""
     viewer_buffer_bytes_max: int = 65_536
     """Unsent bytes of one viewer before frames are skipped and a snapshot follows."""
+    room_events_per_s: int = 500
+    """Events a second of a room that its viewers are shown one by one, after a burst of four seconds' worth; beyond it
+    they get snapshots: totals and combos, without animations. Creators get every event."""
     send_burst: int = 20
     """Sends that one sender may make at once."""
     send_rate_per_s: int = 10

@@ -100,6 +100,7 @@ async def serve_until(
             worker=f"{os.getpid()}",
             tick_ms=config.tick_ms,
             buffer_bytes_max=config.viewer_buffer_bytes_max,
+            events_per_s=config.room_events_per_s,
             write_to_all=cast(WriteToAll, write_to_all),  # its viewers are our connections
         )
         async with asyncio.TaskGroup() as tasks:

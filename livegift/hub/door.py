@@ -113,18 +113,25 @@ class Door:
                 del room.joining[viewer]
                 room.lagging.add(viewer)
 
-    def push(self, room: Room, viewers: Sequence[tuple[Viewer, object]], view: RoomView, count: int) -> None:
-        """Give those who are still held a snapshot in place of what they lack; who can't go on from it lags."""
+    def push(self, room: Room, viewers: Sequence[tuple[Viewer, object]], view: RoomView, count: int) -> int:
+        """Give those who are still held a snapshot in place of what they lack; who can't go on from it lags.
+
+        Returns the bytes of the largest snapshot.
+        """
+        largest = 0
         if view.epoch == room.epoch and view.offset < room.known_after:
             self.put_off(room, viewers)
-            return
+            return largest
         for viewer, held in viewers:
             if room.joining.get(viewer) is not held:
                 continue
             room.lagging.discard(viewer)
             feed = room.feeds[viewer]
-            viewer.write(self._pushed(room, viewer, feed, view, count))
+            frame = self._pushed(room, viewer, feed, view, count)
+            largest = max(largest, len(frame))
+            viewer.write(frame)
             self._go_on(room, viewer, feed, view.epoch, view.offset)
+        return largest
 
     @staticmethod
     def _pushed(room: Room, viewer: Viewer, feed: Feed, view: RoomView, count: int) -> bytes:

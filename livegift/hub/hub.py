@@ -17,6 +17,7 @@ from livegift.engine import Client, faults
 from livegift.errors import Fault
 from livegift.hub.door import Door
 from livegift.hub.frames import Feed
+from livegift.hub.meter import EVENTS_PER_S
 from livegift.hub.room import Room
 from livegift.hub.stored import Rooms
 from livegift.hub.viewer import Viewer, WriteToAll, offer_each
@@ -35,6 +36,8 @@ COUNT_MS = 4_000
 CHUNK_VIEWERS = 512
 """Viewers written to before the loop has a turn: 2 to 5 ms."""
 GATHER_VIEWERS_PER_MS = 125
+SNAPSHOT_BYTES_PER_S = 125_000
+"""What a viewer may get in snapshots of a room that has more events than it shows: large ones come less often."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +55,7 @@ class Hub:
         buffer_bytes_max: int,
         chunk_viewers: int = CHUNK_VIEWERS,
         reading_pause_ms: int = READING_PAUSE_MS,
+        events_per_s: int = EVENTS_PER_S,
         write_to_all: WriteToAll = offer_each,
     ) -> None:
         self._client = client
@@ -60,6 +64,7 @@ class Hub:
         self._tick_ms = tick_ms
         self._buffer_bytes_max = buffer_bytes_max
         self._chunk_viewers = chunk_viewers
+        self._events_per_s = events_per_s
         self._write_to_all = write_to_all
         self._rooms: dict[str, Room] = {}
         self._due: dict[Room, asyncio.TimerHandle | asyncio.Handle] = {}
@@ -68,6 +73,7 @@ class Hub:
         self._channels: dict[str, str] = {}
         self._wanted = asyncio.Event()
         self._fill: asyncio.Queue[Room] = asyncio.Queue()
+        self._follow: asyncio.Queue[Room] = asyncio.Queue()
         self._counted: dict[str, tuple[int, int]] = {}
         self._door = Door(rooms, pause_ms=reading_pause_ms, schedule=self._schedule, fill=self._fill.put_nowait)
         self._looks = 0
@@ -107,7 +113,7 @@ class Hub:
                 async with faults():
                     await self._subscription.subscribe(channel)
                 self._channels[channel] = room_id
-                room = self._rooms[room_id] = Room(room_id, self._write_to_all)
+                room = self._rooms[room_id] = Room(room_id, self._write_to_all, self._events_per_s)
                 self._wanted.set()
         return room
 
@@ -125,7 +131,7 @@ class Hub:
         """A viewer's buffer is empty again: where it has lagged it gets a snapshot and goes on."""
         for room_id in room_ids:
             room = self._rooms.get(room_id)
-            if room is not None and viewer in room.lagging:
+            if room is not None and viewer in room.lagging and not room.is_following:
                 await self._push_snapshot(room, [viewer], moves_room=False)
 
     # --- folds in, frames out ---
@@ -171,7 +177,11 @@ class Hub:
         self._due.pop(room, None)
         began_ns = time.thread_time_ns()
         if room.under_way is None:
-            room.busy_until_ms = monotonic_ms() + self._tick_ms
+            now_ms = monotonic_ms()
+            room.busy_until_ms = now_ms + self._tick_ms
+            if not room.meter.admits(room.pending_events, now_ms):
+                room.skip()
+                self._let_follow(room, now_ms)
             room.begin_pass()
             self.passes += 1
         self.writes += room.write_on(viewers_max=self._chunk_viewers, buffer_bytes_max=self._buffer_bytes_max)
@@ -180,6 +190,13 @@ class Hub:
             self._due[room] = asyncio.get_running_loop().call_soon(self._flush, room)
         elif room.pending:
             self._schedule(room)
+
+    def _let_follow(self, room: Room, now_ms: int) -> None:
+        """See to it that those who skip get a snapshot, as soon as it is their turn."""
+        if not room.is_following:
+            room.is_following = True
+            wait_s = max(0, room.follow_at_ms - now_ms) / 1_000
+            asyncio.get_running_loop().call_later(wait_s, self._follow.put_nowait, room)
 
     # --- keeping up with the stored rooms ---
 
@@ -190,6 +207,7 @@ class Hub:
                 tasks.create_task(self._listen())
                 tasks.create_task(self._keep_comparing())
                 tasks.create_task(self._serve_fills(tasks))
+                tasks.create_task(self._serve_follows(tasks))
         finally:
             await self._subscription.aclose()  # type: ignore[no-untyped-call]
 
@@ -235,7 +253,8 @@ class Hub:
     async def _free_lagging(self, rooms: Sequence[Room]) -> None:
         """Catch up viewers whose buffer is empty but whose snapshot could not be read when it became so."""
         for room in rooms:
-            free = [viewer for viewer in room.lagging if viewer.unsent_bytes() == 0]
+            waiting = room.lagging - room.joining.keys()  # a snapshot is being read for the others
+            free = [viewer for viewer in waiting if viewer.unsent_bytes() == 0]
             if free and not room.is_filling:
                 await self._push_snapshot(room, free, moves_room=False)
 
@@ -260,6 +279,18 @@ class Hub:
             if viewers != len(room.feeds) or now - said_ms > COUNT_MS:
                 self._counted[room_id] = (len(room.feeds), now)
                 await self._read.count_viewers(room_id, self._worker, len(room.feeds))
+
+    async def _serve_follows(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            tasks.create_task(self._follow_room(await self._follow.get()))
+
+    async def _follow_room(self, room: Room) -> None:
+        room.is_following = False
+        try:
+            if self._rooms.get(room.room_id) is room:
+                await self._free_lagging([room])
+        except Fault as fault:
+            log.info("room_not_followed", room=room.room_id, why=str(fault))  # the next comparison tries again
 
     async def _serve_fills(self, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -302,7 +333,12 @@ class Hub:
             room.move(view.epoch, view.offset, view.totals)
             # Who was let in meanwhile stood where the room stood before.
             held += [(viewer, room.hold(viewer)) for viewer in room.feeds.keys() - room.joining]
-        elif room.moves != moves:
-            self._door.put_off(room, held)  # what was read may be older than where the room was moved
-            return
-        self._door.push(room, held, view, count)
+            moves = room.moves
+        largest = 0
+        for start in range(0, len(held), self._chunk_viewers):
+            if room.moves != moves:
+                self._door.put_off(room, held[start:])  # what was read may be older than where the room was moved
+                break
+            largest = max(largest, self._door.push(room, held[start : start + self._chunk_viewers], view, count))
+            await asyncio.sleep(0)
+        room.follow_at_ms = monotonic_ms() + largest * 1_000 // SNAPSHOT_BYTES_PER_S

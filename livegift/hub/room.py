@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from livegift.hub.frames import Feed
+from livegift.hub.meter import EVENTS_PER_S, Meter
 from livegift.hub.passes import Audiences, Pass
 from livegift.hub.viewer import Viewer, WriteToAll, offer_each
 from livegift.wire.folds import Fold, History
@@ -52,8 +53,9 @@ class Replies:
 class Room:
     """A room with local viewers."""
 
-    def __init__(self, room_id: str, write_to_all: WriteToAll = offer_each) -> None:
+    def __init__(self, room_id: str, write_to_all: WriteToAll = offer_each, events_per_s: int = EVENTS_PER_S) -> None:
         self.room_id = room_id
+        self.meter = Meter(events_per_s)
         self._write_to_all = write_to_all
         self.epoch = ""
         """Empty until the room's position has been read."""
@@ -72,6 +74,10 @@ class Room:
         self.busy_until_ms = 0
         self.moves = 0
         """How often the room was put at a snapshot's place: what was read before may be older than where it stands."""
+        self.is_following = False
+        """Viewers who skipped what was too much will get their snapshot."""
+        self.follow_at_ms = 0
+        """When they may have the next one."""
         self.is_filling = False
         self.has_missed = False
         """A fold came while the room was being filled: fill once more."""
@@ -154,6 +160,17 @@ class Room:
         self._fresh_events += len(events)
         self.totals = fold.totals
         return True
+
+    @property
+    def pending_events(self) -> int:
+        """How many events wait for the next pass."""
+        return sum(len(fold.events) for fold in self.pending)
+
+    def skip(self) -> None:
+        """Let all viewers but creators' feeds do without what is pending: they lag, and get a snapshot later."""
+        skipping = {viewer for viewer, feed in self.feeds.items() if feed == "viewer"} - self.joining.keys()
+        self.lagging |= skipping
+        self.ahead = {viewer: offset for viewer, offset in self.ahead.items() if viewer not in skipping}
 
     def begin_pass(self) -> None:
         """Begin to write what is pending to everyone who stands here; there must be no pass under way."""

@@ -1,8 +1,8 @@
 """Whatever happens while a room is written to in chunks, every viewer sees each event once, in order, or a snapshot.
 
 A real hub with chunks of two viewers, whose readings of the stored room come when the test lets them. People join,
-ask again, leave, lag and catch up; publications are late or lost; epochs change. Each viewer judges what it gets at
-once; at the end everybody must stand where the stored room stands.
+ask again, leave, lag and catch up; publications are late, lost, or more than is shown; epochs change. Each viewer
+judges what it gets at once; at the end everybody must stand where the stored room stands.
 """
 
 import asyncio
@@ -98,8 +98,9 @@ VIEWERS = st.integers(0, 6)
 class Passes(RuleBasedStateMachine):
     """A loop that is turned by hand, a hub in it, and seven people, the last of whom is the creator."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(events_per_s=st.sampled_from([1, 500]))
+    def begin(self, events_per_s: int) -> None:
+        self.events_per_s = events_per_s
         self.loop = asyncio.new_event_loop()
         self.raised: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, context: self.raised.append(context))
@@ -116,7 +117,7 @@ class Passes(RuleBasedStateMachine):
             self.let_through(0)
 
     async def _make_hub(self) -> None:
-        self.hub = hub_of(self.stored, chunk_viewers=CHUNK)
+        self.hub = hub_of(self.stored, chunk_viewers=CHUNK, events_per_s=self.events_per_s)
         self.running = asyncio.create_task(self.hub.run())
 
     def _start(self, work: Any) -> None:

@@ -23,7 +23,7 @@ from loadtests.slow import Slow
 from loadtests.steady import Steady
 from loadtests.steered import Steering, say_report
 from loadtests.stopping import stop_with_parent
-from loadtests.storm import Storm
+from loadtests.storm import Storm, Strike
 
 app = App(
     name="loadtests",
@@ -87,23 +87,37 @@ def storm(
     data: Data = None,
     rooms: Annotated[int, Parameter(help="Rooms, made for this run.")] = 1,
     viewers: Annotated[int, Parameter(help="Viewers who all lose their connection at once.")] = 300,
-    senders: Annotated[int, Parameter(help="Senders beside them, who don't.")] = 20,
+    senders: Annotated[int, Parameter(help="Senders beside them.")] = 20,
     rate: Annotated[float, Parameter(help="Gifts a second in all rooms together.")] = 50.0,
-    seconds: Seconds = 15.0,
+    seconds: Annotated[float, Parameter(name=["--seconds", "--duration"], help="Calm before and after.")] = 10.0,
+    strike: Annotated[
+        Strike, Parameter(help="drop: the viewers' network; kill: the edges, with SIGKILL; drain: restart the edges.")
+    ] = "drop",
+    processes: Annotated[int, Parameter(help="Processes that the viewers live in.")] = 2,
     seed: Seed = 1,
     as_json: Json = False,
     html: Html = None,
 ) -> int:
-    """Cut all viewers off at once; say how and when they came back, and what it cost those who were not cut off."""
-    if min(viewers, senders, rooms) < 1 or rate <= 0 or seconds <= 0:
-        return _cannot_run("viewers, senders and rooms must be at least 1, rate and seconds above 0")
+    """Let all viewers lose their connections; say how and when they came back, and what it cost those who gifted."""
+    if min(viewers, senders, rooms, processes) < 1 or viewers < rooms or rate <= 0 or seconds <= 0:
+        return _cannot_run("viewers, senders, rooms and processes must be at least 1, rate and seconds above 0")
+    if strike != "drop" and data is None:
+        return _cannot_run(f"--strike {strike} needs --data, which says which server's edges")
     if why := _why_not(data, html):
         return _cannot_run(why)
-    return _judge(
-        Storm(url=url, rooms=rooms, viewers=viewers, senders=senders, rate=rate, seconds=seconds, seed=seed, data=data),
-        as_json=as_json,
-        html=html,
+    run = Storm(
+        url=url,
+        rooms=rooms,
+        viewers=viewers,
+        senders=senders,
+        rate=rate,
+        seconds=seconds,
+        seed=seed,
+        strike=strike,
+        processes=processes,
+        data=data,
     )
+    return _judge(run, as_json=as_json, html=html)
 
 
 @app.command

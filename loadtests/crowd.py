@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from loadtests.watching import Counted, Plan
 
@@ -34,30 +35,41 @@ class Crowd:
         for process in self._processes:
             await _line(process)
 
+    async def ask(self, word: str) -> list[Any]:
+        """Tell every process the same word and return what each has answered."""
+        for process in self._processes:
+            _tell(process, word.encode() + b"\n")
+        return [json.loads(await _line(process)) for process in self._processes]
+
     async def end(self) -> list[Counted]:
         """Return what each process has counted since."""
-        for process in self._processes:
-            _tell(process, b"end\n")
-        return [json.loads(await _line(process)) for process in self._processes]
+        return await self.ask("end")
 
 
 @asynccontextmanager
 async def crowd(plan: Plan, *, processes: int) -> AsyncIterator[Crowd]:
     """Let the viewers of a plan join, spread over so many processes; they leave with the block."""
+    plans = [Plan(**{**plan, "greetings": greetings}) for greetings in _spread(plan["greetings"], processes)]
+    async with spread("loadtests.watching", [json.dumps(own) for own in plans]) as joined:
+        yield joined
+
+
+@asynccontextmanager
+async def spread(module: str, plans: Sequence[str]) -> AsyncIterator[Crowd]:
+    """Run a module in a process for each plan, a line of JSON, until each has said that it is ready."""
     started: list[asyncio.subprocess.Process] = []
     try:
-        for greetings in _spread(plan["greetings"], processes):
+        for plan in plans:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "loadtests.watching"),
+                *("-m", module),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=LINE_MAX,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             )
             started.append(process)
-            own = Plan(**{**plan, "greetings": greetings})
-            _tell(process, json.dumps(own).encode() + b"\n")
+            _tell(process, plan.encode() + b"\n")
         for process in started:
             await _line(process)
         yield Crowd(started)

@@ -39,6 +39,10 @@ class Processes:
         lines = [line for line in text.splitlines() if line.partition("{")[0] == name]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
+    def of_role(self, role: str) -> list[int]:
+        """Return the process ids of a role."""
+        return [pid for pid, found in self._pids.items() if found == role]
+
     def usage(self) -> Usage:
         """Return what they have used up to now. Raises ``FileNotFoundError`` if one has ended."""
         cpu_s: dict[str, float] = {}

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from joserfc import jwt
@@ -76,10 +77,15 @@ def mint(secret: bytes, user: str, name: str, role: str, ttl_s: int) -> str:
     return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
 
 
+@lru_cache(maxsize=4)
+def _key(secret: bytes) -> OctKey:
+    return OctKey.import_key(secret)
+
+
 def verify(secret: bytes, token: str, now_ms: int) -> Claims:
     """Return what a token says; raises ``TokenRefused`` if it is not ours, is incomplete, or has ended."""
     try:
-        claims = jwt.decode(token, OctKey.import_key(secret), algorithms=ALGORITHMS).claims
+        claims = jwt.decode(token, _key(secret), algorithms=ALGORITHMS).claims
     except (JoseError, ValueError) as error:
         raise TokenRefused("bad_token") from error
     user, name, role, ends_s = (claims.get(field) for field in ("sub", "name", "role", "exp"))

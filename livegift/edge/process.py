@@ -30,6 +30,7 @@ from livegift.edge import http, pages
 from livegift.edge.admission import Admission
 from livegift.edge.connection import bind
 from livegift.edge.context import EdgeContext
+from livegift.edge.gate import Gate
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
 from livegift.edge.wheel import Wheel
@@ -118,7 +119,7 @@ async def serve_until(
             gifting.on_wallet(lambda user, balance, reason: _push_wallet(context, user, balance, reason))
             beside = [tasks.create_task(part.run()) for part in (ledger, gifting, news, hub, context.wheel)]
             beside.append(tasks.create_task(_report_on(context, report)))
-            server = _Server(_uvicorn_config(context))
+            server = _Server(_uvicorn_config(context), context)
             serving = tasks.create_task(server.serve(sockets=[listener]))
             await stopping.wait()
             await _drain(context)
@@ -132,7 +133,33 @@ async def serve_until(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the life line hears signals."""
+    """uvicorn behind our gate, and without its signal handlers: the life line hears signals."""
+
+    def __init__(self, config: uvicorn.Config, context: EdgeContext) -> None:
+        super().__init__(config)
+        self._context = context
+        self.gate: Gate | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections on that socket."""
+        assert sockets is not None
+        await self.lifespan.startup()
+        self.servers = []
+        self.gate = Gate(sockets[0], self._protocol, spawn=self._context.spawn)
+        self.gate.open()
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nobody any more and end the requests under way."""
+        if self.gate is not None:
+            self.gate.close()
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -35,7 +35,7 @@ DRAIN_S = 3.0
 FLUSH_S = 1.0
 VALKEY_S = 0.5
 DEMO_ROOMS = "r1,r2"
-BACKLOG = 2_048
+BACKLOG = 4_096
 """Connections that wait while edges are busy or being started again."""
 KERNEL_UNSENT_BYTES_MAX = 16_384
 """Bytes of a connection that wait in the kernel to be sent; what is on its way, or acknowledged, does not count."""

@@ -17,7 +17,15 @@ async def run_flusher(config: Config, life: LifeLine) -> None:
 
 async def run_edge(config: Config, listener: socket.socket, life: LifeLine) -> None:
     """Run an edge process on a listening socket until ``life.stopping``; raises ``CannotRun``."""
-    await serve_until(config, load_secret(config.secret_path), listener, life.stopping, life.report)
+    await serve_until(
+        config,
+        load_secret(config.secret_path),
+        listener,
+        stopping=life.stopping,
+        hurrying=life.hurrying,
+        is_alone=life.is_alone,
+        report=life.report,
+    )
 
 
 async def run_audit(config: Config, *, live: bool) -> Report:

@@ -31,6 +31,7 @@ from livegift.supervisor.admin import Addresses
 from livegift.supervisor.child import cannot_run
 from livegift.supervisor.child import run as run_role
 from livegift.supervisor.running import audited, running_state
+from livegift.supervisor.running import restart_edges as restart_edges_of
 from livegift.supervisor.serve import listen
 from livegift.supervisor.serve import serve as run_server
 from livegift.telemetry import configure_logs
@@ -259,6 +260,21 @@ def status(*, data: Data = Config().data, as_json: AsJson = False) -> int:  # no
             table.add_row(process["role"], str(process["pid"]))
         Console().print(table)
     return int(not state["ready"])
+
+
+@app.command
+def restart_edges(*, data: Data = Config().data) -> int:  # noqa: B008
+    """Restart the edges of a running server one after the other, as after an upgrade; nobody misses anything.
+
+    Each is replaced by a new process before it tells its viewers, spread over some seconds, to come back. Returns when
+    all have been replaced; exits 1 if one was not, and then the old one goes on.
+
+    Examples: `livegift restart-edges` · `livegift restart-edges --data /var/lib/livegift`
+    """
+    if restart_edges_of(data):
+        return 0
+    sys.stderr.write("livegift: Not every edge was replaced; the server's log says why.\n")
+    return 1
 
 
 @app.command

@@ -74,6 +74,10 @@ class Config:
     """A connection without a pong for this long after a ping is closed."""
     connect_ms: int = 5_000
     """A connection without `connect` for this long is closed with 4408."""
+    drain_returns_per_s: int = 1_500
+    """Viewers a second whom an edge that stops tells to come back: what those who take them in can bear."""
+    drain_spread_ms_max: int = 10_000
+    """Longest time over which it spreads them, however many they are; it serves who has not left yet as long."""
     frame_bytes_max: int = 65_536
     """Largest incoming frame; beyond it 1009."""
     viewer_buffer_bytes_max: int = 65_536

@@ -26,21 +26,28 @@ log = structlog.get_logger()
 class LifeLine:
     """Used as ``with LifeLine(…) as life`` inside a running loop of the main thread; ends with the block.
 
-    ``stopping`` is set by SIGTERM, SIGINT or the supervisor's death, and never cleared. What is run inside must not
-    take these signals for itself (uvicorn's ``Server.capture_signals`` does, unless overridden).
+    ``stopping`` is set by SIGTERM, SIGINT or the supervisor's death, ``hurrying`` by the latter two; neither is ever
+    cleared. What is run inside must not take these signals for itself (uvicorn's ``Server.capture_signals`` does,
+    unless overridden).
     """
 
     def __init__(self, *, life_fd: int | None = None, report_fd: int | None = None) -> None:
         self.stopping = asyncio.Event()
+        self.hurrying = asyncio.Event()
         self._life_fd = life_fd
         self._report_fd = report_fd
         self._unsent = b""
         self._helps_sent = 0
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no supervisor holds the other end."""
+        return self._life_fd is None
+
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGTERM, self.stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self._hurry)
         if self._life_fd is not None:
             loop.add_reader(self._life_fd, self._parent_gone)
         if self._report_fd is not None:
@@ -90,4 +97,8 @@ class LifeLine:
         log.warning("supervisor_gone")
         # The default action of SIGALRM ends the process even if its loop never turns again.
         signal.alarm(ORPHAN_EXIT_S)
+        self._hurry()
+
+    def _hurry(self) -> None:
+        self.hurrying.set()
         self.stopping.set()

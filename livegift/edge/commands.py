@@ -7,7 +7,7 @@ from livegift.clock import now_ms
 from livegift.domain.refusal import Refusal
 from livegift.edge.answers import accepted, faulted, refused
 from livegift.edge.auth import TokenRefused, verify
-from livegift.errors import Fault
+from livegift.errors import Fault, Unavailable
 from livegift.gifting import SendGift
 from livegift.wire.messages import (
     AnyCommand,
@@ -82,6 +82,8 @@ async def perform(connection: "Connection", command: AnyCommand) -> None:
 async def _send(connection: "Connection", command: Send) -> None:
     context, claims = connection.context, connection.claims
     assert claims is not None
+    if context.is_flushing:
+        raise Unavailable("this server is about to stop: send the same id again on the next connection")
     wait_ms = context.admission.retry_after_ms(claims.user, command.gift_event_id)
     if wait_ms:
         context.counters.add("rate_limited_total")

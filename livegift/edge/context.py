@@ -37,6 +37,9 @@ class EdgeContext:
     connections: "set[Connection]" = field(default_factory=set)
     people: "dict[str, tuple[Connection, ...]]" = field(default_factory=dict)
     is_draining: bool = False
+    """It is about to leave: not ready, and nobody new is let in."""
+    is_flushing: bool = False
+    """It takes no more gifts, and waits for those it has accepted."""
 
     def remember(self, user_id: str, connection: "Connection") -> None:
         """Note a user's connection. Most have one: a tuple weighs a quarter of a set."""

@@ -50,6 +50,7 @@ def routes() -> list[Route]:
         Route("/v1/rooms/{room_id}/close", close_room, methods=["POST"]),
         Route("/v1/wallet", wallet),
         Route("/v1/asyncapi.json", asyncapi_json),
+        Route("/readyz", readyz),
     ]
 
 
@@ -192,6 +193,12 @@ async def wallet(request: Request) -> Response:
 async def asyncapi_json(_: Request) -> Response:
     """The WebSocket protocol as an AsyncAPI document."""
     return json(asyncapi(), cache="public, max-age=300")
+
+
+async def readyz(request: Request) -> Response:
+    """Whether this edge takes new viewers, for a load balancer before several of them."""
+    is_ready = not context_of(request).is_draining
+    return json({"ready": is_ready}, status=200 if is_ready else 503)
 
 
 def _room(row: RoomRow, viewers: int) -> dict[str, Any]:

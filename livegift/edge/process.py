@@ -30,6 +30,7 @@ from livegift.edge import http, pages
 from livegift.edge.admission import Admission
 from livegift.edge.connection import bind
 from livegift.edge.context import EdgeContext
+from livegift.edge.drain import drain
 from livegift.edge.gate import Gate
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
@@ -48,12 +49,9 @@ from livegift.rooms.reader import RoomReader
 from livegift.store.directory import Directory
 from livegift.store.open import open_book, prepare
 from livegift.telemetry import Counters
-from livegift.wire.messages import Reconnect, WalletPush
+from livegift.wire.messages import WalletPush
 
 REPORT_S = 1.0
-DRAIN_S = 2.0
-POLL_S = 0.02
-DRAIN_SPREAD_MS = 1_500
 
 Report = Callable[[bool, dict[str, float]], None]
 
@@ -62,9 +60,20 @@ logging.getLogger("websockets").setLevel(logging.WARNING)  # it tells of every v
 
 
 async def serve_until(
-    config: Config, secret: bytes, listener: socket.socket, stopping: asyncio.Event, report: Report
+    config: Config,
+    secret: bytes,
+    listener: socket.socket,
+    *,
+    stopping: asyncio.Event,
+    hurrying: asyncio.Event,
+    is_alone: bool,
+    report: Report,
 ) -> None:
-    """Serve on ``listener`` until told to stop; viewers are then told to reconnect. Raises ``CannotRun``."""
+    """Serve on ``listener`` until told to stop, then ``drain``. Raises ``CannotRun``.
+
+    Alone on its listener it goes on to answer there that it is not ready while it drains, for load balancers to see;
+    otherwise it leaves new connections to the others at once.
+    """
     assert config.redis_url is not None
     await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
@@ -122,7 +131,9 @@ async def serve_until(
             server = _Server(_uvicorn_config(context), context)
             serving = tasks.create_task(server.serve(sockets=[listener]))
             await stopping.wait()
-            await _drain(context)
+            if not is_alone and server.gate is not None:
+                server.gate.close()
+            await drain(context, hurrying)
             server.should_exit = True
             await serving
             for task in beside:
@@ -220,21 +231,6 @@ def _push_wallet(context: EdgeContext, user_id: str, balance: int, reason: str) 
         connection.send(WalletPush(balance=balance, reason=reason))
 
 
-async def _drain(context: EdgeContext) -> None:
-    """Tell everyone to come back, each at another moment, then close what is left."""
-    context.is_draining = True
-    connections = list(context.connections)
-    for number, connection in enumerate(connections):
-        after_ms = DRAIN_SPREAD_MS * number // max(1, len(connections))
-        connection.send(Reconnect(after_ms=after_ms))
-    until = monotonic_ms() + int(DRAIN_S * 1_000)
-    while context.connections and context.gifting.unsettled() and monotonic_ms() < until:  # noqa: ASYNC110 - once in a life
-        await asyncio.sleep(POLL_S)
-    for connection in list(context.connections):
-        connection.close(1012, "this server restarts")
-    await asyncio.sleep(0.05)  # the close frames leave; those who answer are gone by themselves
-
-
 def make_counters() -> Counters:
     """Return what an edge process reports, declared with its help text."""
     return Counters(
@@ -271,5 +267,5 @@ async def _report_on(context: EdgeContext, report: Report) -> None:
         calls, gifts = context.gifting.calls()
         counters.set("gift_calls_total", calls)
         counters.set("gift_call_gifts_total", gifts)
-        report(True, dict(counters.values))
+        report(not context.is_draining, dict(counters.values))
         await asyncio.sleep(REPORT_S)

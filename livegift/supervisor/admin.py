@@ -31,6 +31,8 @@ class ProcessState:
     is_ready: bool
     starts: int
     report: ProcessReport
+    is_changing: bool = False
+    """An edge that leaves while another of its index serves, or is not yet in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def make_app(
 ) -> Starlette:
     """Return the admin application; ``is_ready`` answers for all processes, ``beside`` are the demo's routes."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ProcessCollector(lambda: [_with_usage(state) for state in states()]))
+    registry.register(ProcessCollector(lambda: [_with_usage(state) for state in states() if not state.is_changing]))
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok\n")

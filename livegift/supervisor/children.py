@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -110,6 +111,7 @@ class Child:
         self._reports = 0
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self._last_signal = signal.SIGTERM
 
     @property
     def pid(self) -> int | None:
@@ -148,26 +150,27 @@ class Child:
                 async with asyncio.timeout(pause_s):
                     await self._stopping.wait()
 
-    def stop(self) -> None:
-        """Ask it to end (SIGTERM); ``keep`` returns when it has."""
+    def stop(self, *, hurry: bool = False) -> None:
+        """Ask it to end, at its leisure (SIGTERM) or in a hurry (SIGINT); ``keep`` returns when it has."""
         self._stopping.set()
-        self._signal("terminate")
+        self._last_signal = signal.SIGINT if hurry else signal.SIGTERM
+        self._signal(self._last_signal)
 
     def kill(self) -> None:
         """End it at once, by its own process id."""
         self._stopping.set()
-        self._signal("kill")
+        self._signal(signal.SIGKILL)
 
     def strike(self) -> int | None:
         """Kill -9 it as an accident would, and return its process id; ``keep`` starts it again. None: it is down."""
         pid = self.pid
-        self._signal("kill")
+        self._signal(signal.SIGKILL)
         return pid
 
-    def _signal(self, name: str) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
-                getattr(self._process, name)()
+                self._process.send_signal(number)
 
     async def _live(self) -> int:
         """One life of the process, from start to exit status."""
@@ -184,10 +187,10 @@ class Child:
             life_read = report_write = -1
             loop.add_reader(report_read, reader.read)
             if self._stopping.is_set():  # it was asked to end while it was being started
-                self._signal("terminate")
+                self._signal(self._last_signal)
             return await self._ended(self._process)
         finally:
-            self._signal("kill")  # only where keep() was cancelled: otherwise it is gone already
+            self._signal(signal.SIGKILL)  # only where keep() was cancelled: otherwise it is gone already
             self._ready = False
             self._report.metrics = {}
             loop.remove_reader(report_read)
@@ -207,7 +210,7 @@ class Child:
                 silent = silent + 1 if self._reports == heard > 0 else 0
             if silent == HANG_LOOKS:
                 log.error("child_hangs", child=self.role, index=self.index, silent_s=silent * LOOK_S)
-                self._signal("kill")
+                self._signal(signal.SIGKILL)
 
     async def _spawn(self, life_fd: int, report_fd: int) -> asyncio.subprocess.Process:
         launch = self._launch(life_fd, report_fd)

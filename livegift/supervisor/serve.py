@@ -1,8 +1,8 @@
 """``serve``: the order in which everything starts and ends.
 
 Start: lock, sockets, Valkey, flusher (it migrates the book), edges, then in the demo its bots. End, within 5 s: bots
-and edges (they drain), flusher (it flushes what they accepted), Valkey. Whoever is late gets SIGKILL, by process id.
-If this process itself is killed, the pipes that all children hold end them.
+and edges (they drain in a hurry), flusher (it flushes what they accepted), Valkey. Whoever is late gets SIGKILL, by
+process id. If this process itself is killed, the pipes that all children hold end them.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from livegift.ledger.embedded import DamagedAof, EmbeddedServer
 from livegift.ledger.engine_check import check_engine
 from livegift.supervisor.admin import Addresses, AdminServer, ProcessState, make_app
 from livegift.supervisor.children import BackOff, Child, ChildRefused, demo_bots, worker
+from livegift.supervisor.edges import RESTART_EDGES, Edges
 from livegift.supervisor.plug import Plug
 from livegift.supervisor.plug_lines import judging_bots
 from livegift.supervisor.record import Record, remove_record, write_record
@@ -134,10 +135,7 @@ class Supervisor:
         self._valkey = valkey
         self._valkey_starts = 1
         self._flusher = Child("flusher", 0, worker(config, role="flusher", index=0))
-        self._edges = [
-            Child("edge", index, worker(config, role="edge", index=index, listener_fd=public.fileno()))
-            for index in range(config.workers)
-        ]
+        self._edges = Edges(config, public.fileno(), keep=self._keep)
         self._bots = [Child("bots", 0, demo_bots(self.addresses.url, rooms=DEMO_ROOMS))] if bots else []
         self._host = config.host
         self._judges = judging_bots(self.addresses.url, data=str(config.data), env=_audit_env(config, valkey))
@@ -154,11 +152,13 @@ class Supervisor:
             group.create_task(admin.serve(sockets=[self._admin_socket]))
             valkey = group.create_task(self._keep_valkey())
             start = group.create_task(self._start(group, on_ready))
+            restarts = group.create_task(self._edges.serve_restarts(group))
             await self._ending.wait()
             start.cancel()
+            restarts.cancel()
             if plug is not None:
                 await plug.stop()
-            await self._end([*self._bots, *self._edges], DRAIN_S)
+            await self._end([*self._bots, *self._edges.all()], DRAIN_S)
             await self._end([self._flusher], FLUSH_S)
             admin.should_exit = True
             valkey.cancel()
@@ -184,7 +184,9 @@ class Supervisor:
     def _strike(self, role: str) -> int | None:
         if role == "valkey":
             return self._valkey.strike() if self._valkey is not None else None
-        running = [child for child in [self._flusher, *self._edges] if child.role == role and child.pid is not None]
+        running = [
+            child for child in [self._flusher, *self._edges.serving] if child.role == role and child.pid is not None
+        ]
         return min(running, key=lambda child: child.starts).strike() if running else None
 
     @asynccontextmanager
@@ -195,18 +197,17 @@ class Supervisor:
             numbers.append(signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(RESTART_EDGES, self._edges.ask_restart)
         try:
             yield
         finally:
-            for number in numbers:
+            for number in (*numbers, RESTART_EDGES):
                 loop.remove_signal_handler(number)
 
     async def _start(self, group: asyncio.TaskGroup, on_ready: OnReady | None) -> None:
-        for generation in ([self._flusher], self._edges):
-            for child in generation:
-                self._keepers[child] = group.create_task(self._keep(child))
-            for child in generation:
-                await child.ready_once.wait()
+        self._keepers[self._flusher] = group.create_task(self._keep(self._flusher))
+        await self._flusher.ready_once.wait()
+        await self._edges.start(group)
         log.info("ready", url=self.addresses.url, admin_url=self.addresses.admin_url)
         if on_ready is not None:
             with contextlib.suppress(BrokenPipeError):  # nobody reads stdout any more
@@ -222,8 +223,9 @@ class Supervisor:
 
     async def _end(self, children: list[Child], timeout_s: float) -> None:
         for child in children:
-            child.stop()
-        keepers = [self._keepers[child] for child in children if child in self._keepers]
+            child.stop(hurry=True)
+        known = self._keepers | self._edges.keepers
+        keepers = [known[child] for child in children if child in known]
         if not keepers:
             return
         _, late = await asyncio.wait(keepers, timeout=timeout_s)
@@ -257,7 +259,7 @@ class Supervisor:
                 log.error("valkey_not_started", error=str(error))
 
     def _is_ready(self) -> bool:
-        running = [self._flusher, *self._edges]
+        running = [self._flusher, *self._edges.serving]
         valkey_runs = self._valkey is None or self._valkey.pid is not None
         return valkey_runs and not self._ending.is_set() and all(child.is_ready for child in running)
 
@@ -267,8 +269,11 @@ class Supervisor:
             pid = self._valkey.pid
             report = ProcessReport("valkey", 0)
             states.append(ProcessState("valkey", 0, pid, pid is not None, self._valkey_starts, report))
-        for child in [self._flusher, *self._edges, *self._bots]:
+        for child in [self._flusher, *self._edges.serving, *self._bots]:
             # Bots don't report; they are there or they aren't.
             ready = child.pid is not None if child in self._bots else child.is_ready
             states += [ProcessState(child.role, child.index, child.pid, ready, child.starts, child.report())]
+        for child in self._edges.changing():
+            report = ProcessReport(child.role, child.index)
+            states += [ProcessState(child.role, child.index, child.pid, True, child.starts, report, is_changing=True)]
         return states

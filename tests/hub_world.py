@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from livegift.domain.headcount import Sample
 from livegift.errors import Unavailable
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
@@ -26,6 +28,9 @@ class Stored:
         self.gate.set()
         self.asked = asyncio.Event()
         self.fails = False
+        self.watching = 0
+        """People in all processes."""
+        self.samples: dict[str, Sample] = {}
         self.views = self.histories = 0
         """How often each was read."""
 
@@ -64,17 +69,21 @@ class Stored:
     async def positions(self, _: list[str]) -> dict[str, tuple[str, int]]:
         return {ROOM: (self.epoch, self.offset)}
 
-    async def count_viewers(self, room: str, worker: str, viewers: int) -> None:
-        """Nobody asks in these tests."""
+    async def count_viewers(self, worker: str, samples: Mapping[str, Sample]) -> None:
+        self.samples |= samples
 
-    async def viewers(self, _: str) -> int:
-        return 1
+    async def viewers(self, rooms: Sequence[str]) -> dict[str, int]:
+        return dict.fromkeys(rooms, self.watching)
 
 
 class Screen:
     """A viewer that applies what it is told, as a client would, and notes every offset it was shown."""
 
     codec: Codec = JSON
+
+    @property
+    def person(self) -> str:
+        return f"person-{id(self)}"
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []

@@ -272,6 +272,12 @@ class Connection(Outlet):
                 self.close(effect.code, effect.reason)
 
     @property
+    def person(self) -> str:
+        """Whose connection it is."""
+        assert self.claims is not None, "only who has said who they are watches a room"
+        return self.claims.user
+
+    @property
     def is_open(self) -> bool:
         """Whether the client can still be spoken to."""
         return self._state == "open"

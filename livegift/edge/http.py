@@ -144,7 +144,8 @@ async def rooms(request: Request) -> Response:
     """The open rooms."""
     context = context_of(request)
     found = await context.book.rooms()
-    return json({"rooms": [_room(row, await context.hub.count_of(row.id)) for row in found]})
+    counts = await context.hub.counts_of([row.id for row in found])
+    return json({"rooms": [_room(row, counts[row.id]) for row in found]})
 
 
 async def room(request: Request) -> Response:

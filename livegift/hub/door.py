@@ -214,7 +214,7 @@ class Door:
             self.readings += 1
             view = await self._read.view(room.room_id)
             if view is not None and not view.feeding:
-                return view, await self._read.viewers(room.room_id)
+                return view, (await self._read.viewers([room.room_id]))[room.room_id]
             if monotonic_ms() > until:
                 raise Unavailable(f"room {room.room_id} is being filled from the book")
             await asyncio.sleep(POLL_S)

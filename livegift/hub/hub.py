@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import structlog
 
 from livegift.clock import monotonic_ms
+from livegift.domain.headcount import Sample, person_hash
 from livegift.engine import Client, faults
 from livegift.errors import Fault
 from livegift.hub.door import Door
@@ -32,7 +33,10 @@ EMPTY_LOOKS = 15
 """Looks that an empty room is kept for: who lost their connection come back, and then nothing need be read."""
 READING_PAUSE_MS = 100
 """Shortest time between two readings of a room for those who join: more viewers share one, there are not more."""
-COUNT_MS = 4_000
+COUNT_LOOKS = 2
+"""Looks at the rooms between two countings of people."""
+SAY_MS = 2_500
+"""What has not changed is said again after this long: who is silent for three times as long counts nobody."""
 CHUNK_VIEWERS = 512
 """Viewers written to before the loop has a turn: 2 to 5 ms."""
 GATHER_VIEWERS_PER_MS = 125
@@ -74,7 +78,7 @@ class Hub:
         self._wanted = asyncio.Event()
         self._fill: asyncio.Queue[Room] = asyncio.Queue()
         self._follow: asyncio.Queue[Room] = asyncio.Queue()
-        self._counted: dict[str, tuple[int, int]] = {}
+        self._counted: dict[str, tuple[Sample, int]] = {}
         self._door = Door(rooms, pause_ms=reading_pause_ms, schedule=self._schedule, fill=self._fill.put_nowait)
         self._looks = 0
         self.writes = 0
@@ -88,7 +92,11 @@ class Hub:
 
     async def count_of(self, room_id: str) -> int:
         """Return the room's viewers in all processes. Raises ``Unavailable``."""
-        return await self._read.viewers(room_id)
+        return (await self.counts_of([room_id]))[room_id]
+
+    async def counts_of(self, room_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many people watch each of these rooms, in all processes, in one round trip."""
+        return await self._read.viewers(room_ids)
 
     async def view_of(self, room_id: str) -> RoomView | None:
         """Return the room's state, or None if it has none. Raises ``Unavailable``."""
@@ -188,7 +196,7 @@ class Hub:
         self.passes_cpu_ns += time.thread_time_ns() - began_ns
         if room.under_way is not None:
             self._due[room] = asyncio.get_running_loop().call_soon(self._flush, room)
-        elif room.pending:
+        elif room.pending or room.news is not None:
             self._schedule(room)
 
     def _let_follow(self, room: Room, now_ms: int) -> None:
@@ -234,7 +242,8 @@ class Hub:
                     room.fade()
             try:
                 await self._drop_empty()
-                await self._count()
+                if self._looks % COUNT_LOOKS == 0:
+                    await self._count()
                 await self.compare()
             except Fault as fault:
                 log.info("rooms_not_compared", why=str(fault))
@@ -270,15 +279,27 @@ class Hub:
                 async with self._subscribing, faults():
                     if room_id not in self._rooms:  # somebody may have come back while we waited
                         await self._subscription.unsubscribe(channel)
-                await self._read.count_viewers(room_id, self._worker, 0)
+                await self._read.count_viewers(self._worker, {room_id: Sample(0, ())})
 
     async def _count(self) -> None:
-        now = monotonic_ms()
-        for room_id, room in list(self._rooms.items()):
-            viewers, said_ms = self._counted.get(room_id, (-1, 0))
-            if viewers != len(room.feeds) or now - said_ms > COUNT_MS:
-                self._counted[room_id] = (len(room.feeds), now)
-                await self._read.count_viewers(room_id, self._worker, len(room.feeds))
+        """Say who is here, hear who is elsewhere, and tell viewers where their number has changed."""
+        now_ms = monotonic_ms()
+        samples: dict[str, Sample] = {}
+        for room_id, room in self._rooms.items():
+            if room.heads.is_thin:
+                room.heads.renew([person_hash(viewer.person) for viewer in room.feeds])
+            sample = room.heads.sample()
+            said, said_ms = self._counted.get(room_id, (None, 0))
+            if sample != said or now_ms - said_ms > SAY_MS:
+                samples[room_id] = sample
+                self._counted[room_id] = (sample, now_ms)
+        if samples:
+            await self._read.count_viewers(self._worker, samples)
+        watched = [room_id for room_id, room in self._rooms.items() if room.feeds]
+        for room_id, viewers in (await self._read.viewers(watched)).items() if watched else ():
+            counted = self._rooms.get(room_id)
+            if counted is not None and counted.count(viewers, monotonic_ms()):
+                self._schedule(counted)
 
     async def _serve_follows(self, tasks: asyncio.TaskGroup) -> None:
         while True:

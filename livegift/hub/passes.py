@@ -14,7 +14,7 @@ from livegift.hub.frames import Feed, framed, room_frame
 from livegift.hub.viewer import Viewer
 from livegift.wire.codec import Codec
 from livegift.wire.folds import Fold
-from livegift.wire.messages import AnyEvent
+from livegift.wire.messages import AnyEvent, Message
 
 Audiences = dict[tuple[Codec, Feed], dict[Viewer, None]]
 """A room's viewers by what they are written: all of one audience get the same bytes."""
@@ -24,16 +24,29 @@ FRAME_EVENTS_MAX = 64
 
 
 class Pass:
-    """One pass, and whom it has still to reach: the ``audiences``, but for those who are ``excused``."""
+    """One pass: of folds, of ``news`` that stand outside the sequence, or of both.
 
-    __slots__ = ("_audiences", "_excused", "_folds", "_frames", "_room_id", "offset")
+    It has still to reach the ``audiences``, but for those who are ``excused``.
+    """
 
-    def __init__(self, room_id: str, folds: Sequence[Fold], audiences: Audiences, excused: set[Viewer]) -> None:
-        self.offset = folds[-1].offset
+    __slots__ = ("_audiences", "_excused", "_folds", "_frames", "_news", "_room_id", "offset")
+
+    def __init__(
+        self,
+        room_id: str,
+        folds: Sequence[Fold],
+        audiences: Audiences,
+        excused: set[Viewer],
+        *,
+        offset: int,
+        news: Message | None = None,
+    ) -> None:
+        self.offset = offset
         self._audiences = [(codec, feed, list(viewers)) for (codec, feed), viewers in audiences.items() if viewers]
         self._excused = excused
         self._room_id = room_id
         self._folds = folds
+        self._news = news
         self._frames: dict[tuple[str, Feed, int], bytes] = {}
 
     def excuse(self, viewer: Viewer) -> None:
@@ -68,7 +81,10 @@ class Pass:
         key = (codec.subprotocol, feed, after)
         frames = self._frames.get(key)
         if frames is None:
-            frames = self._frames[key] = joined(self._room_id, self._folds, codec, feed, after=after)
+            frames = joined(self._room_id, self._folds, codec, feed, after=after) if self._folds else b""
+            if self._news is not None:
+                frames += framed(codec, self._news)
+            self._frames[key] = frames
         return frames
 
 

@@ -1,8 +1,9 @@
 """How the hub reads stored rooms."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from livegift.domain.headcount import Sample
 from livegift.wire.folds import History, RoomView
 
 
@@ -14,5 +15,6 @@ class Rooms:
     view: Callable[[str], Awaitable[RoomView | None]]
     since: Callable[[str, str, int], Awaitable[History | None]]
     positions: Callable[[list[str]], Awaitable[dict[str, tuple[str, int]]]]
-    count_viewers: Callable[[str, str, int], Awaitable[None]]
-    viewers: Callable[[str], Awaitable[int]]
+    count_viewers: Callable[[str, Mapping[str, Sample]], Awaitable[None]]
+    """(worker, who is in each of these rooms): an empty sample takes the worker out of the room."""
+    viewers: Callable[[Sequence[str]], Awaitable[dict[str, int]]]

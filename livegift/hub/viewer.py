@@ -11,6 +11,10 @@ class Viewer(Protocol):
 
     codec: Codec
 
+    @property
+    def person(self) -> str:
+        """Whose connection it is: their user id."""
+
     def write(self, frame: bytes) -> None:
         """Send a whole frame, after those before it."""
 

@@ -16,7 +16,7 @@ class RoomKeys:
         return [slot + name for name in ("state", "top", "names", "anonymous", "combos", "due", "frames")]
 
     def viewers(self, room_id: str) -> str:
-        """HASH: worker -> its viewers and when it said so; no part of the room's sequence."""
+        """HASH: worker -> when it said so, and a sample of its people; no part of the room's sequence."""
         return self._slot(room_id) + "viewers"
 
     def channel(self, room_id: str) -> str:

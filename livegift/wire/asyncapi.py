@@ -19,6 +19,7 @@ PUSHES = (
     wire.Settled,
     wire.RoomFrame,
     wire.SnapshotPush,
+    wire.ViewersPush,
     wire.WalletPush,
     wire.Reconnect,
     wire.Error,

@@ -284,6 +284,13 @@ class SnapshotPush(Message, tag="snapshot", frozen=True):
     snapshot: Snapshot
 
 
+class ViewersPush(Message, tag="viewers", frozen=True):
+    """How many people watch a room now, outside its sequence; each once, whatever number of connections they have."""
+
+    room: str
+    viewers: int
+
+
 class ErrorInfo(Struct, frozen=True, omit_defaults=True):
     """Why not. Codes in ``wire/codes.py``; further fields only where the code has them."""
 

@@ -30,6 +30,7 @@ from livegift.wire.messages import (
     Totals,
     Unsubscribed,
     User,
+    ViewersPush,
     WalletPush,
 )
 
@@ -182,6 +183,8 @@ MESSAGES: Final[dict[str, Message]] = {
         totals=SUMS,
     ),
     "snapshot": SnapshotPush(room="r1", epoch=EPOCH, offset=2**32, snapshot=SNAPSHOT),
+    "viewers": ViewersPush(room="r1", viewers=2**32),
+    "viewers: nobody": ViewersPush(room="r1", viewers=0),
     "wallet: more coins": WalletPush(balance=2**32, reason="purchase"),
     "wallet: below zero": WalletPush(balance=-1, reason="refund"),
     "reconnect": Reconnect(after_ms=1_500),

@@ -78,6 +78,13 @@ class SnapshotPush(Message, tag="snapshot", frozen=True):
     snapshot: Snapshot
 
 
+class ViewersPush(Message, tag="viewers", frozen=True):
+    """How many people watch a room now; outside its sequence."""
+
+    room: str
+    viewers: int
+
+
 class ErrorInfo(Struct, frozen=True):
     """Why not. Fields beyond the third only where the code has them."""
 
@@ -140,6 +147,7 @@ AnyMessage = (
     | Settled
     | RoomFrame
     | SnapshotPush
+    | ViewersPush
     | Error
     | WalletPush
     | Reconnect

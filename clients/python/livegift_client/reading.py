@@ -23,6 +23,7 @@ from livegift_client.messages import (
     SnapshotPush,
     Subscribed,
     Unsubscribed,
+    ViewersPush,
     WalletPush,
 )
 
@@ -37,7 +38,7 @@ class _Head(Struct):
 _TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
-        *(Connected, Subscribed, Accepted, Settled, RoomFrame, SnapshotPush),
+        *(Connected, Subscribed, Accepted, Settled, RoomFrame, SnapshotPush, ViewersPush),
         *(Error, WalletPush, Reconnect, Refreshed, Unsubscribed, Pong),
     )
 )

@@ -37,6 +37,7 @@ from livegift_client.messages import (
     Settled,
     SnapshotPush,
     Subscribed,
+    ViewersPush,
     WalletPush,
 )
 from livegift_client.outbox import ANSWER_WAIT_MS, RETRY_DEFAULT_MS, Outbox, Outgoing
@@ -170,6 +171,9 @@ class Session:
             case Subscribed():
                 is_ours = self._asked.pop(message.id, None) is self.feeds.get(message.room)
                 return self._deliver(message, now_ms) if is_ours else []
+            case ViewersPush():
+                if (feed := self.feeds.get(message.room)) is not None:
+                    feed.state.viewers = message.viewers
             case Accepted():
                 if message.id is not None:
                     self._asked.pop(message.id, None)

@@ -145,6 +145,9 @@ export class Client extends Emitter {
     if (message.type === "room" || message.type === "snapshot") {
       const following = this.#rooms.get(message.room);
       if (following) this.#deliver(following, message);
+    } else if (message.type === "viewers") {
+      const following = this.#rooms.get(message.room);
+      if (following) this.#count(following, message.viewers);
     } else if (message.type === "subscribed") {
       const following = this.#rooms.get(message.room);
       if (following && this.#answered(message.id) === following) this.#deliver(following, message);
@@ -169,6 +172,12 @@ export class Client extends Emitter {
     if (news.restored) following.emit("restored", null);
     if (news.events.length) following.emit("events", { events: news.events, missed: message.type === "subscribed" });
     following.emit("change", null);
+  }
+
+  /** @param {Following} following @param {number} viewers */
+  #count(following, viewers) {
+    following.state.viewers = viewers;
+    following.emit("viewers", viewers);
   }
 
   /** @param {Following} following @param {ErrorInfo} error */

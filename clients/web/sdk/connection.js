@@ -61,6 +61,10 @@ export class Connection {
   #cancelTimer = null;
   /** @type {(() => void) | null} */
   #cancelRefresh = null;
+  /** @type {(() => void) | null} */
+  #cancelReturn = null;
+  /** When a server that drains wants us back; null: it does not drain. @type {number | null} */
+  #returnAtMs = null;
   /** The server's time minus our monotonic time. */
   #serverAheadMs = 0;
 
@@ -155,7 +159,7 @@ export class Connection {
     }
     if (this.isReady) {
       this.#schedule(this.#pingMs, () => this.#ping(ANSWER_MS)); // any frame is a sign of life
-      if (message.type === "reconnect") this.#lost(message.after_ms);
+      if (message.type === "reconnect") this.#returnAfter(message.after_ms);
       else if (message.type === "refreshed") this.#refreshBefore(message.expires_ms, null);
       else this.listener.onMessage(message);
       return;
@@ -221,13 +225,22 @@ export class Connection {
     this.listener.onEnded({ code, reason });
   }
 
+  /** The server drains and has given each client a moment of its own: stay until then. @param {number} afterMs */
+  #returnAfter(afterMs) {
+    this.#returnAtMs = this.#timers.now() + afterMs;
+    this.#cancelReturn?.();
+    this.#cancelReturn = this.#timers.after(afterMs, () => this.#lost(0));
+  }
+
   /** @param {number} afterMs */
   #lost(afterMs) {
     const wasReady = this.isReady;
+    // Who was given a moment comes back then, however the connection ends before: clients are spread already.
+    const toldMs = this.#returnAtMs === null ? null : Math.max(0, this.#returnAtMs - this.#timers.now());
     if (wasReady) this.#backoff.connectionEnded(this.#timers.now() - this.#connectedAtMs);
     this.#drop();
     this.#become("offline");
-    this.#schedule(afterMs + this.#backoff.nextMs(), () => this.open());
+    this.#schedule(toldMs ?? afterMs + this.#backoff.nextMs(), () => this.open());
     if (wasReady) this.listener.onLost();
   }
 
@@ -236,6 +249,8 @@ export class Connection {
     this.#socket = null;
     this.#cancelTimer?.();
     this.#cancelRefresh?.();
+    this.#cancelReturn?.();
+    this.#returnAtMs = null;
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
     socket?.close(1000);
   }

@@ -7,8 +7,8 @@ import { Feed } from "./feed.js";
 
 /**
  * `events`: new ones in order, each once; `missed` says that they happened while the client was away, so they are to
- * be listed but hardly to be animated. `restored`: the state was replaced by a snapshot. `change`: either, or both.
- * @typedef {{events: {events: RoomEvent[], missed: boolean}, restored: null, change: null, refused: LivegiftError}}
+ * be listed but hardly to be animated. `restored`: the state was replaced by a snapshot. `change`: either, or both. `viewers`: how many people watch has changed.
+ * @typedef {{events: {events: RoomEvent[], missed: boolean}, restored: null, change: null, viewers: number, refused: LivegiftError}}
  *   FollowingEvents
  */
 

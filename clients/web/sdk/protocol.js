@@ -37,6 +37,7 @@
  * @typedef {{type: "room", room: string, feed?: string, epoch: string, offset: number, events: RoomEvent[],
  *   totals: Totals}} RoomFrame
  * @typedef {{type: "snapshot", room: string, epoch: string, offset: number, snapshot: Snapshot}} SnapshotPush
+ * @typedef {{type: "viewers", room: string, viewers: number}} ViewersPush people who watch, outside the sequence
  * @typedef {{type: "accepted", id: number | null, gift_event_id: string, event_id: string, balance: number,
  *   replayed?: boolean, settled?: boolean}} Accepted
  * @typedef {{gift_event_id: string, event_id: string}} SettledGift
@@ -47,7 +48,7 @@
  * @typedef {{type: "refreshed", id: number, expires_ms: number}} Refreshed
  * @typedef {{type: "unsubscribed", id: number, room: string}} Unsubscribed
  * @typedef {{type: "pong", id: number, server_time_ms: number}} Pong
- * @typedef {Connected | Subscribed | RoomFrame | SnapshotPush | Accepted | Settled | ErrorMessage | WalletPush |
+ * @typedef {Connected | Subscribed | RoomFrame | SnapshotPush | ViewersPush | Accepted | Settled | ErrorMessage | WalletPush |
  *   ReconnectPush | Refreshed | Unsubscribed | Pong} Message
  */
 

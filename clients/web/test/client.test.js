@@ -160,6 +160,40 @@ test("a server that drains is left and found again, not before it said", async (
   assert.equal(world.sockets.length, 2);
 });
 
+test("a server that drains is listened to until the moment it gave", async () => {
+  const { world, client } = await connected();
+  const following = client.follow("r1");
+  await world.advance(0);
+  world.socket.say({ type: "reconnect", after_ms: 3_000 });
+  await world.advance(2_000);
+  world.socket.say({ type: "viewers", room: "r1", viewers: 7 });
+  assert.deepEqual([client.status, following.state.viewers], ["connected", 7]);
+  await world.advance(1_001);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("a server that closes before the moment it gave finds its clients back then, and not earlier", async () => {
+  const { world } = await connected();
+  world.socket.say({ type: "reconnect", after_ms: 3_000 });
+  await world.advance(1_000);
+  world.socket.drop(1012);
+  await world.advance(1_999);
+  assert.equal(world.sockets.length, 1);
+  await world.advance(2);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("how many watch is told outside the sequence, and only of rooms that are followed", async () => {
+  const { world, client } = await connected();
+  const following = client.follow("r1");
+  /** @type {number[]} */
+  const seen = [];
+  following.on("viewers", (viewers) => seen.push(viewers));
+  world.socket.say({ type: "viewers", room: "r1", viewers: 12_345 });
+  world.socket.say({ type: "viewers", room: "r2", viewers: 1 });
+  assert.deepEqual([seen, following.state.viewers], [[12_345], 12_345]);
+});
+
 test("a dead line is noticed by a ping that nobody answers", async () => {
   const { world, client } = await connected();
   await world.advance(25_000);

@@ -13,7 +13,6 @@ import { withEvents } from "./feed-lines.js";
 /** @import {Line} from "./feed-lines.js" */
 
 const PAINT_MS = 100;
-const COUNT_VIEWERS_MS = 10_000;
 
 export class LiveRoom {
   /** @type {Signal<Status>} */ status = signal("idle");
@@ -52,9 +51,9 @@ export class LiveRoom {
     following.on("refused", (error) => (this.refused.value = error));
     following.on("events", ({ events }) => this.#unpainted.push(...events));
     following.on("restored", () => (this.viewers.value = following.state.viewers));
+    following.on("viewers", (viewers) => (this.viewers.value = viewers));
     following.on("change", () => this.#paintSoon());
     this.#watchLine();
-    this.#countViewers(api, room);
   }
 
   open() {
@@ -96,16 +95,5 @@ export class LiveRoom {
     addEventListener("offline", probe, { signal: until });
     const onVisible = () => document.visibilityState === "visible" && probe();
     document.addEventListener("visibilitychange", onVisible, { signal: until });
-  }
-
-  /** The number of viewers stands outside of the sequence, so it is asked for. @param {Api} api @param {string} room */
-  #countViewers(api, room) {
-    const timer = setInterval(async () => {
-      if (document.visibilityState !== "visible" || this.status.value !== "connected") return;
-      const rooms = await api.rooms().catch(() => []);
-      const found = rooms.find(({ id }) => id === room);
-      if (found) this.viewers.value = found.viewers;
-    }, COUNT_VIEWERS_MS);
-    this.#ends.signal.addEventListener("abort", () => clearInterval(timer));
   }
 }

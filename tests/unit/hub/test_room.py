@@ -14,6 +14,7 @@ class Screen:
     """A viewer that remembers the offsets it was shown."""
 
     codec: Codec = JSON
+    person = "somebody"
 
     def __init__(self) -> None:
         self.offsets: list[int] = []

@@ -1,5 +1,6 @@
 // Builds the pages into livegift/web/: one bundle of script and style a page with hashed names, the HTML that names
-// them, the gift art, and the SDK: one file, and one more for whoever wants MessagePack. `--watch` builds again on every change.
+// them, the gift art, and the SDK: one file, and one more for whoever wants MessagePack, with their types. `--watch` builds
+// again on every change.
 //
 // Prints what a visitor downloads, gzipped and without art, and fails when a page is over its budget.
 
@@ -12,6 +13,7 @@ import * as esbuild from "esbuild";
 
 import { writeGiftArt } from "./art.mjs";
 import { noticesOf } from "./notices.mjs";
+import { writeTypes } from "./types.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const OUT = join(HERE, "..", "..", "livegift", "web");
@@ -131,6 +133,7 @@ await rm(ASSETS, { recursive: true, force: true });
 // hatch_build.py writes it after its own build: whatever is built by hand, the next install looks again.
 await rm(join(OUT, ".stamp"), { force: true });
 await esbuild.build(sdk);
+await writeTypes(OUT);
 const gifts = await writeGiftArt(join(ASSETS, "gifts"));
 await write(join(ASSETS, "icon.svg"), await readFile(join(HERE, "pages", "icon.svg"), "utf8"));
 await write(join(ASSETS, "NOTICES.txt"), await noticesOf(join(HERE, "node_modules")));

@@ -1,6 +1,6 @@
 """The built pages: HTML files and their assets. They are made by the package's build, not committed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -14,6 +14,12 @@ WEB = Path(__file__).parent.parent / "web"
 MISSING = "The pages are not built: run `make demo` in a checkout, or install livegift with pip, which builds them.\n"
 FOREVER = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=300"
+
+
+NO_MORE: Mapping[str, str] = {}
+SDK_FILES = ("livegift.js", "livegift-msgpack.js", "livegift.d.ts", "livegift-msgpack.d.ts")
+SDK = {"Access-Control-Allow-Origin": "*"}
+"""Any product's page may load the SDK from here. The API has no such header: nothing that a token opens is shared."""
 
 
 class Assets(StaticFiles):
@@ -37,8 +43,7 @@ def routes() -> list[BaseRoute]:
         Route("/", page_of("index.html")),
         Route("/r/{room_id}", page_of("room.html")),
         Route("/studio", page_of("studio.html")),
-        Route("/livegift.js", page_of("livegift.js")),
-        Route("/livegift-msgpack.js", page_of("livegift-msgpack.js")),
+        *(Route(f"/{name}", page_of(name, SDK)) for name in SDK_FILES),
         assets(),
     ]
 
@@ -48,8 +53,9 @@ def assets() -> BaseRoute:
     return Mount("/assets", Assets(directory=WEB / "assets", check_dir=False))
 
 
-def page_of(name: str) -> Callable[[Request], Awaitable[Response]]:
+def page_of(name: str, headers: Mapping[str, str] = NO_MORE) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers with a built page."""
+    media_type = "text/javascript" if name.endswith(".js") else "text/plain" if name.endswith(".ts") else None
 
     async def page(_: Request) -> Response:
         if not WEB.is_dir():
@@ -57,6 +63,6 @@ def page_of(name: str) -> Callable[[Request], Awaitable[Response]]:
         path = WEB / name
         if not path.is_file():
             raise HTTPException(404, f"there is no {name}")
-        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+        return FileResponse(path, headers={"Cache-Control": "no-cache", **headers}, media_type=media_type)
 
     return page

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.e2e.conftest import Tab, open_room
@@ -84,3 +85,17 @@ async def test_an_ended_live_says_so_to_everyone(server: Server, browser: Browse
     await expect(viewer.page.get_by_role("heading", name="This live has ended")).to_be_visible()
     await expect(viewer.page.get_by_test_id("send")).to_have_count(0)
     await context.close()
+
+
+async def test_other_origins_may_load_the_sdk_and_its_types_but_nothing_else(server: dict[str, Any]) -> None:
+    async with httpx2.AsyncClient(base_url=server["url"], trust_env=False) as http:
+        elsewhere = {"Origin": "https://stream.example"}
+        for name, kind in (
+            *(("livegift.js", "text/javascript"), ("livegift-msgpack.js", "text/javascript")),
+            *(("livegift.d.ts", "text/plain"), ("livegift-msgpack.d.ts", "text/plain")),
+        ):
+            found = await http.get(f"/{name}", headers=elsewhere)
+            assert (found.status_code, found.headers["access-control-allow-origin"]) == (200, "*"), name
+            assert found.headers["content-type"].startswith(kind)
+        for path in ("/v1/catalogue", "/v1/rooms", "/"):
+            assert "access-control-allow-origin" not in (await http.get(path, headers=elsewhere)).headers

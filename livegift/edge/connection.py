@@ -328,6 +328,8 @@ class Connection(Outlet):
             return self._closing_at_ms
         if self.claims is None:
             due_ms = self._since_ms + config.connect_ms
+            if self._working:
+                return now_ms + config.connect_ms  # it has said so, and what takes so long is ours
             if now_ms >= due_ms:
                 self.close(4408, "no connect in time")
                 return None

@@ -20,7 +20,7 @@ NUDGE_INTERVAL_S = 0.05
 LAYOUT_FRESH_MS = 1_000
 """While a partition is away the book is asked this often whether there are others now."""
 
-BALANCES_AT_ONCE = 256
+BALANCES_AT_ONCE = 1_024
 """Wallets of one reading: it holds the loop up for some milliseconds."""
 
 ReadLayout = Callable[[], Awaitable[Layout]]

@@ -17,6 +17,7 @@ class Viewer(Outlet):
     """As much of a connection as the hub knows of."""
 
     codec: Codec = JSON
+    person = "somebody"
 
     def __init__(self, hub: Hub) -> None:
         super().__init__()

@@ -16,6 +16,8 @@ LIMIT = 1_000
 
 
 class Screen:
+    person = "somebody"
+
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.frames: list[bytes] = []

@@ -76,7 +76,7 @@ async def test_everybody_is_told_once_and_what_is_not_news_is_not_told(monkeypat
 def test_the_number_leaves_with_the_events_in_one_write_and_moves_nobody() -> None:
     room, screen = Room("r1"), Screen()
     room.epoch = "5"
-    room.feeds[screen] = "viewer"
+    room.enter(screen, "viewer")
     writes: list[bytes] = []
     screen.write = writes.append  # type: ignore[method-assign]
     assert room.count(3, 10_000)

@@ -194,6 +194,10 @@ class Client:
         if follower is not None:
             follower.ended(None)
 
+    def drop(self) -> None:
+        """Lose the connection as a network would, without a word; the client comes back as ever. For tests and bots."""
+        self._link.drop()
+
     def _start(self, subscription: Subscription) -> None:
         self.follow(subscription.feed, subscription)
 

@@ -130,6 +130,11 @@ class Link:
         self._timer_ms = due_ms
         self._timer = self._loop.call_at(due_ms / 1_000, self._turn)
 
+    def drop(self) -> None:
+        """Break the present connection, if there is one."""
+        if self._wire is not None:
+            self._wire.transport.abort()
+
     async def close(self) -> None:
         """End the present connection politely."""
         if self._wire is not None:

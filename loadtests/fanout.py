@@ -19,6 +19,7 @@ from livegift_client import Api, Client, Login, Receipt, Send
 from loadtests.crowd import crowd, text_frame
 from loadtests.histogram import Histogram
 from loadtests.people import briefly, log_in, patiently
+from loadtests.provenance import machine
 from loadtests.timeline import OverTime, Timeline, add_up, beside
 from loadtests.usage import Processes, Usage
 from loadtests.vitals import Vitals
@@ -185,7 +186,7 @@ class Fanout:
         report["lost"] = max(0, expected - report["deliveries"])
         report["doubled"] = max(0, report["deliveries"] - expected)
         report["bot_limited"] |= vitals.is_limited
-        report["machine"] = vitals.machine() | report["machine"]
+        report["machine"] = machine() | vitals.fared() | report["machine"]
         return report
 
 

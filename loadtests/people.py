@@ -1,8 +1,6 @@
 """Bots: people with a wallet and a connection, who watch one room and may gift in it. All of it through the SDK."""
 
 import asyncio
-import os
-import socket
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -48,7 +46,10 @@ class Join(NamedTuple):
 
 
 class Bot:
-    """One person in one room. ``observe`` sees the room's messages that the SDK will judge."""
+    """One person in one room. ``observe`` sees the room's messages that the SDK will judge.
+
+    With ``watches`` False it gifts without following the room, as a platform's server would.
+    """
 
     def __init__(
         self,
@@ -58,7 +59,9 @@ class Bot:
         *,
         frames: FrameCache,
         observe: Callable[[RoomMessage], None] | None = None,
+        watches: bool = True,
     ) -> None:
+        self.watches = watches
         self.login = login
         self.room = room
         self.feed = Feed(room)
@@ -77,42 +80,32 @@ class Bot:
     async def live(self) -> None:
         """Connect, watch, and leave when ``over`` is set. Raises what the first connection raises."""
         async with self.client:
-            self.client.follow(self.feed, self)
+            if self.watches:
+                self.client.follow(self.feed, self)
+            else:
+                self.joined.set()
             await self.over.wait()
 
     @property
     def is_live(self) -> bool:
         """Whether the server sends us the room's events right now."""
-        return self.client.is_connected and self.feed.phase is Phase.LIVE
-
-    def keep_in_kernel(self, received_bytes_max: int) -> None:
-        """Let the kernel keep so much for us: loopback swallows megabytes, which no phone's network holds."""
-        wire = self.client._link._wire
-        if wire is not None:
-            fd = wire.transport.get_extra_info("socket").fileno()
-            with socket.socket(fileno=os.dup(fd)) as same:  # uvloop's own lends no setsockopt
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, received_bytes_max)
-
-    def hold(self, is_held: bool) -> None:
-        """Stop reading from the network, or go on; what comes meanwhile waits in the kernel, then in the server."""
-        self.client._link.hold_back(self, is_held)  # the SDK does so for slow readers of a creator's feed only
+        return self.client.is_connected and (not self.watches or self.feed.phase is Phase.LIVE)
 
     def drop(self) -> None:
         """Lose the connection as a network loses it, without a word; the SDK comes back by itself."""
-        # The SDK lets nobody break its connection, and a proxy that does would cost more than the bots.
-        wire = self.client._link._wire
-        if wire is not None:
-            wire.transport.abort()
+        self.client.drop()
 
     def first_join_after(self, at_ms: float) -> Join | None:
         """Return when the server first let us into the room after that moment; None if it has not."""
         return next((join for join in self.joins if join.at_ms > at_ms), None)
 
-    def post(self, planned: Planned, on_change: Callable[[Receipt], None] | None = None) -> Receipt:
-        """Send a planned gift without waiting. Raises ``Closed`` or ``OutboxFull``."""
+    def post(
+        self, planned: Planned, on_change: Callable[[Receipt], None] | None = None, *, room: str | None = None
+    ) -> Receipt:
+        """Send a planned gift without waiting, to our own room or another. Raises ``Closed`` or ``OutboxFull``."""
         send = Send(
             id=0,
-            room=self.room,
+            room=room or self.room,
             gift_event_id=self.client.new_gift_id(),
             gift=planned.gift,
             price_coins=planned.price_coins,
@@ -182,6 +175,19 @@ async def balances(api: Api, logins: Iterable[Login]) -> list[int]:
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(login)) for login in logins]
+    return [task.result() for task in tasks]
+
+
+async def open_rooms(api: Api, creators: Iterable[Login]) -> list[str]:
+    """Open a room of each, in order, and return their ids."""
+    gate = asyncio.Semaphore(LOGINS_AT_ONCE)
+
+    async def one(who: Login) -> str:
+        async with gate:
+            return (await patiently(api.create_room)(who.token, f"Load test of {who.name}")).id
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(who)) for who in creators]
     return [task.result() for task in tasks]
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from livegift_client.events import AnyEvent, ComboEnded, GiftEvent, OtherEvent, Totals
 
+from loadtests.histogram import Histogram
+
 NOTHING = Totals(0, 0, 0)
 
 
@@ -52,12 +54,19 @@ class RoomBook:
     gifts: set[int] = field(default_factory=set)
     settled: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Event id → (coins, count) of gifts in the book."""
+    apart: Histogram | None = None
+    """Where this room's sightings are timed beside the histogram of all."""
     last_events: list[AnyEvent] | None = None
     last_entries: list["Entry"] = field(default_factory=list)
 
     def ordinal(self, event_id: str) -> int:
         """Return the event's number, a new one at first sight."""
         return self.ordinals.setdefault(event_id, len(self.ordinals))
+
+    def sums(self) -> tuple[int, int]:
+        """Return coins and gifts (Σ count) of what is in the book: what the room's totals must come to."""
+        coins = sum(coins for coins, _ in self.settled.values())
+        return coins, sum(count for _, count in self.settled.values())
 
     def enter(self, events: list[AnyEvent]) -> list["Entry"]:
         """Number events; the same list object, shared by many viewers, is looked at once."""

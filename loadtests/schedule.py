@@ -4,8 +4,10 @@ The load is open: gifts come when they were planned, however the server fares, s
 People come at random (a Poisson process), prefer cheap gifts (Zipf), and press the rose many times in a row.
 """
 
+import math
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PRICES = {
@@ -29,6 +31,8 @@ STREAK_SHARE = 0.15
 """Share of acts that are streaks of one cheap gift."""
 STREAK_GAP_MS = 150.0
 """Between two presses; below a sender's sustained 10 sends a second."""
+WAVES = 4
+"""Ups and downs of a run whose rate swings."""
 MESSAGE_SHARE = 0.05
 ANONYMOUS_SHARE = 0.05
 MESSAGES = ("That was lovely!", "Encore!", "Greetings from Lisbon", "🌹 for you", "First time here, staying.", "Bravo!")
@@ -49,6 +53,8 @@ class Planned:
     count: int = 1
     message: str | None = None
     anonymous: bool = False
+    room: int | None = None
+    """Number of the room it goes to; None: the one its sender watches."""
 
     @property
     def coins(self) -> int:
@@ -56,27 +62,53 @@ class Planned:
         return self.price_coins * self.count
 
 
-def plan(*, seed: int, rate: float, seconds: float, senders: int, coins_each: int) -> list[Planned]:
+def plan(
+    *,
+    seed: int,
+    rate: float,
+    seconds: float,
+    senders: int,
+    coins_each: int,
+    swing: float = 0.0,
+    popularity: Sequence[float] = (),
+) -> list[Planned]:
     """Return ``rate * seconds`` sends in order of time.
 
-    Nobody spends more than ``coins_each``, as long as that is at least a coin for each of their sends.
+    Nobody spends more than ``coins_each``, as long as that is at least a coin for each of their sends. With a ``swing``
+    the rate goes up and down by that share, ``WAVES`` times. ``popularity``: weights of the rooms that gifts go to.
     """
     chance = random.Random(seed)
     total, span_ms = round(rate * seconds), seconds * 1_000
-    acts: list[Act] = []
+    acts: list[tuple[Act, int | None]] = []
     while len(acts) < total:
-        acts += act(chance, at_ms=chance.random() * span_ms, sender=chance.randrange(senders), end_ms=span_ms)
+        at_ms = _moment(chance, swing) * span_ms
+        own = act(chance, at_ms=at_ms, sender=chance.randrange(senders), end_ms=span_ms)
+        room = chance.choices(range(len(popularity)), popularity)[0] if popularity else None
+        acts += [(one, room) for one in own]
     rows = sorted(acts[:total], key=_when)
     # A coin is kept for each send to come: who can't afford more falls back to roses, and the rate stays what it is.
     spare = Counter(dict.fromkeys(range(senders), coins_each))
-    spare.subtract(row[1] for row in rows)
+    spare.subtract(row[1] for row, _ in rows)
     sends = []
-    for index, (at_ms, sender, gift, count, message, anonymous) in enumerate(rows):
+    for index, ((at_ms, sender, gift, count, message, anonymous), room) in enumerate(rows):
         if PRICES[gift] * count - 1 > spare[sender]:
             gift, count = "rose", 1
         spare[sender] -= PRICES[gift] * count - 1
-        sends.append(Planned(index, at_ms, sender, gift, PRICES[gift], count, message, anonymous))
+        sends.append(Planned(index, at_ms, sender, gift, PRICES[gift], count, message, anonymous, room))
     return sends
+
+
+def zipf(count: int, *, exponent: float = 1.0) -> list[float]:
+    """Return the weights of so many rooms, the most popular first: the n-th has 1 / n ** exponent."""
+    return [rank**-exponent for rank in range(1, count + 1)]
+
+
+def _moment(chance: random.Random, swing: float) -> float:
+    """Draw a share of the span; with a swing the wave's crests are drawn more often than its troughs."""
+    while True:
+        share = chance.random()
+        if not swing or chance.random() * (1 + swing) <= 1 + swing * math.sin(share * WAVES * 2 * math.pi):
+            return share
 
 
 def act(chance: random.Random, *, at_ms: float, sender: int, end_ms: float) -> list[Act]:
@@ -91,5 +123,5 @@ def act(chance: random.Random, *, at_ms: float, sender: int, end_ms: float) -> l
     return [(at_ms, sender, gift, count, message, chance.random() < ANONYMOUS_SHARE)]
 
 
-def _when(row: Act) -> tuple[float, int]:
-    return row[0], row[1]
+def _when(row: tuple[Act, int | None]) -> tuple[float, int]:
+    return row[0][0], row[0][1]

@@ -42,10 +42,10 @@ class SeenLedger:
         self.latency = Histogram()
         """From planned to seen by another viewer, in ms."""
         self.sightings = 0
+        self.deliveries = 0
+        """Events that came, of any kind, at all viewers together."""
         self.newest_planned_ms = 0.0
         """Of the gifts that were seen, when the latest was planned."""
-        self.untimed: set[int] = set()
-        """People whose sightings take as long as they themselves choose."""
         self._doubled = 0
         self._out_of_order = 0
 
@@ -67,7 +67,7 @@ class SeenLedger:
         ordinal = book.ordinal(event_id)
         book.wanted[ordinal] = Wanted(person, planned_ms)
         for witness, at_ms in book.early.pop(ordinal, ()):
-            self._record(book.wanted[ordinal], witness, at_ms)
+            self._record(book, book.wanted[ordinal], witness, at_ms)
 
     def note_settled(self, room: str, event_id: str, *, coins: int, count: int) -> None:
         """The gift is in the book."""
@@ -115,6 +115,7 @@ class SeenLedger:
     def _take(self, viewer: Viewer, events: list[AnyEvent], at_ms: float) -> None:
         book, marks, tag = viewer.room, viewer.marks, viewer.epoch_number
         entries = book.enter(events)
+        self.deliveries += len(entries)
         if len(marks) < len(book.ordinals):
             marks.extend(bytes(len(book.ordinals) - len(marks) + 256))
         for ordinal, offset, is_gift, combo in entries:
@@ -135,13 +136,18 @@ class SeenLedger:
         if wanted is None:
             book.early.setdefault(ordinal, []).append((person, at_ms))
         else:
-            self._record(wanted, person, at_ms)
+            self._record(book, wanted, person, at_ms)
 
-    def _record(self, wanted: Wanted, person: int, at_ms: float) -> None:
+    def time(self, book: RoomBook, took_ms: float) -> None:
+        """Somebody saw a gift so long after it was planned."""
+        self.latency.record(took_ms)
+        if book.apart is not None:
+            book.apart.record(took_ms)
+
+    def _record(self, book: RoomBook, wanted: Wanted, person: int, at_ms: float) -> None:
         if wanted.person != person:
             self.sightings += 1
-            if person not in self.untimed:
-                self.latency.record(at_ms - wanted.planned_ms)
+            self.time(book, at_ms - wanted.planned_ms)
             self.newest_planned_ms = max(self.newest_planned_ms, wanted.planned_ms)
 
     def verdict(self) -> Verdict:
@@ -153,8 +159,7 @@ class SeenLedger:
 
 
 def _judge_room(name: str, book: RoomBook, verdict: Verdict) -> None:
-    coins = sum(coins for coins, _ in book.settled.values())
-    gifts = sum(count for _, count in book.settled.values())
+    coins, gifts = book.sums()
     settled = {book.ordinal(event_id) for event_id in book.settled}
     ghosts = book.gifts - settled
     if ghosts:

@@ -1,49 +1,39 @@
 """The slow scenario: among honest viewers some read a tenth of what comes, and some read nothing, while gifts are sent.
 
-Two things must hold. At the end, when they read again, everybody's totals are right: a viewer that fell behind is sent
-a snapshot in place of what it missed. And the honest ones must not wait for the slow: runs without and with slow ones
-take turns, in pairs of one seed, and the median of the pairs' ratios of p99 is the figure. Their kernels keep
-little for slow ones, but a short run may still fit: ``slow_snapshots`` and ``stuck_snapshots`` say how many of them the
-server really left behind.
+Three things must hold. At the end, when they read again, everybody's totals are right: a viewer that fell behind is
+sent a snapshot in place of what it missed. The honest ones must not wait for the slow: runs without and with slow ones
+take turns, in pairs of one seed, and the median of the pairs' ratios of p99 is the figure. And what the server keeps
+for who does not read is bounded. Who was not left behind has shown nothing of it, so ``slow_snapshots`` and
+``stuck_snapshots`` say how many were.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 
+from loadtests.load import Load
 from loadtests.report import Report
-from loadtests.steady import Progress, Steady
+from loadtests.steady import Steady
 
-READ_SHARE = 0.1
-"""Share of an honest viewer's bytes that a slow one reads."""
-STEP_S = 0.05
-NARROW_BYTES, WIDE_BYTES = 16_384, 1 << 20
-"""What the kernel keeps for a slow viewer, and for one that reads again: with little, loopback's large segments make it
-wait for the kernel's timers."""
 SUMS = (
-    *("sent", "accepted", "settled", "shown", "seen", "planned", "refused", "late", "reconnects"),
+    *("sent", "accepted", "settled", "shown", "seen", "planned", "refused", "late", "reconnects", "deliveries"),
     *("lost", "doubled", "out_of_order", "combos_open"),
 )
+GROWTH_MB, GROWTH_STALLED_KB = 64.0, 64.0
+"""What the server's memory may grow by: so much, and so much for each viewer that stalls."""
+RATIO_MAX, SLOWER_MS_MAX = 1.25, 5.0
+"""The honest viewers' p99 may be worse by a quarter, or by 5 ms, whichever is more."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Slow:
+class Slow(Load):
     """``pairs`` of runs in one room: ``viewers`` honest ones, of whom ``senders`` gift, without and with slow ones."""
 
-    url: str
-    viewers: int
     slow: int
     stuck: int
-    senders: int
-    rate: float
-    seconds: float
     pairs: int
-    seed: int
-    data: Path | None = None
-    progress: Progress = lambda what, done, total: None
     snapshots: dict[str, int] = field(default_factory=lambda: {"slow": 0, "stuck": 0}, init=False)
+    grew_mb: list[float] = field(default_factory=list, init=False)
 
     async def run(self) -> Report:
         """Run and judge. Raises ``Unreachable`` or ``HttpFailed`` (perhaps in a group) if it can't even begin."""
@@ -56,58 +46,70 @@ class Slow:
                 steady = self._steady(self.seed + pair, are_slow_there=are_slow_there, is_audited=is_last)
                 report = await steady.run()
                 (beside if are_slow_there else without).append(report)
-                for number, viewer in enumerate(steady.seen.rooms[steady.bots[0].room].viewers[self.viewers :]):
-                    self.snapshots["slow" if number < self.slow else "stuck"] += viewer.snapshots > 0
+                if are_slow_there:
+                    self._note(steady)
         report = joined(without, beside)
-        report["figures"] |= {f"{kind}_snapshots": count for kind, count in self.snapshots.items()}
-        names = ("viewers", "slow", "stuck", "senders", "rate", "seconds", "pairs", "seed")
+        add_slow(report, self.snapshots, self.grew_mb, stalled=self.slow + self.stuck)
+        names = ("viewers", "slow", "stuck", "senders", "rate", "seconds", "pairs", "seed", "processes")
         report["parameters"] = {name: getattr(self, name) for name in names}
         return report
 
     def _steady(self, seed: int, *, are_slow_there: bool, is_audited: bool) -> Steady:
-        others = self.slow + self.stuck if are_slow_there else 0
         steady = Steady(
             url=self.url,
             rooms=1,
-            viewers=self.viewers + others,
+            viewers=self.viewers,
             senders=self.senders,
             rate=self.rate,
             seconds=self.seconds,
             seed=seed,
-            data=self.data if is_audited else None,
+            processes=max(1, self.processes),
+            data=self.data,
+            is_audited=is_audited,
             progress=self.progress,
+            began=self.began,
         )
-        steady.seen.untimed = set(range(self.viewers, self.viewers + others))
         if are_slow_there:
+            steady.others = {"slow": self.slow, "stuck": self.stuck}
             steady.meanwhile = lambda: self._hold_back(steady)
         return steady
 
     async def _hold_back(self, steady: Steady) -> None:
-        honest, others = steady.bots[0], steady.bots[self.viewers :]
-        slow = others[: self.slow]
-        ahead = {bot: bot.bytes - READ_SHARE * honest.bytes for bot in slow}
-        for bot in others:
-            bot.keep_in_kernel(NARROW_BYTES)
-            bot.hold(True)
-        try:
-            while not steady.gifted.is_set():
-                for bot in slow:
-                    bot.hold(bot.bytes - READ_SHARE * honest.bytes > ahead[bot])
-                await asyncio.sleep(STEP_S)
-        finally:
-            for bot in others:
-                bot.keep_in_kernel(WIDE_BYTES)
-                bot.hold(False)
+        await steady.followers.say("hold")
+        await steady.gifted.wait()
+        await steady.followers.say("free")
+
+    def _note(self, steady: Steady) -> None:
+        for one in steady.followers.told:
+            for kind in self.snapshots:
+                self.snapshots[kind] += one["snapshots"].get(kind, 0)
+        if (grew_mb := steady.server.grew_mb()) is not None:
+            self.grew_mb.append(grew_mb)
+
+
+def add_slow(report: Report, snapshots: dict[str, int], grew_mb: Sequence[float], *, stalled: int) -> None:
+    """Add how many were left behind, and hold the server's memory and the honest viewers' p99 against their bounds."""
+    bound_mb = round(GROWTH_MB + stalled * GROWTH_STALLED_KB / 1_024, 1)
+    most_mb = max(grew_mb, default=None)
+    report["figures"] |= {f"{kind}_snapshots": count for kind, count in snapshots.items()}
+    report["figures"] |= {"server_grew_mb": most_mb, "server_grew_mb_max": bound_mb}
+    if most_mb is not None and most_mb > bound_mb:
+        report["failures"].append(f"the edges' memory grew by {most_mb:.1f} MB, the bound is {bound_mb:.1f}")
+    ratio, slower = report["figures"]["p99_ratio"], report["figures"]["p99_slower_ms"]
+    if ratio is not None and slower is not None and ratio > RATIO_MAX and slower > SLOWER_MS_MAX:
+        report["notes"].append(f"slow viewers make the others' p99 {ratio:.2f} times as long, by {slower:.1f} ms")
 
 
 def joined(without: Sequence[Report], beside: Sequence[Report]) -> Report:
     """Return the runs of all pairs as one report: sums of counts, medians of latencies, the last run's curves.
 
-    ``p99_ratio`` is the median, over the pairs, of the honest viewers' p99 with slow ones by that without.
+    ``p99_ratio`` is the median, over the pairs, of the honest viewers' p99 with slow ones by that without, and
+    ``p99_slower_ms`` that of the differences.
     """
     runs = [*without, *beside]
     p99s = [[run["latency_ms"]["seen"]["p99"] for run in pair] for pair in zip(without, beside, strict=True)]
     ratios = [two / one for one, two in p99s if one and two is not None]
+    slower = [two - one for one, two in p99s if one is not None and two is not None]
     drifts = [run["drift"] for run in runs if run["drift"] is not None]
     latency = {
         f"{name}_{kind}": _medians([run["latency_ms"][name] for run in those])
@@ -121,7 +123,10 @@ def joined(without: Sequence[Report], beside: Sequence[Report]) -> Report:
         "bot_limited": any(run["bot_limited"] for run in runs),
         "latency_ms": latency,
         "failures": [failure for run in runs for failure in run["failures"]],
-        "figures": {"p99_ratio": round(median(ratios), 3) if ratios else None},
+        "figures": {
+            "p99_ratio": round(median(ratios), 3) if ratios else None,
+            "p99_slower_ms": round(median(slower), 3) if slower else None,
+        },
     }
     return {**beside[-1], **sums, **more}  # type: ignore[typeddict-item]
 

@@ -1,4 +1,4 @@
-"""A run that another program shows and steers: JSON lines on stdout, words on stdin.
+"""A run that another program shows and steers: JSON lines on stdout, words on stdin. What it says stands in ``live``.
 
 Out, each with a ``type``: ``progress`` ten times a second, ``mark`` when one is made and again when its gift is seen,
 ``report`` at the end. In: ``mark <name>`` and ``finish``. The end of stdin ends the run at once: nobody listens.
@@ -10,8 +10,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypedDict
 
+from loadtests.live import Figures, figures
 from loadtests.mark import Mark
 from loadtests.report import Report
 from loadtests.steady import Steady
@@ -60,37 +60,6 @@ class Steering:
             if self._told.get(mark.name) is not mark.is_open:
                 self._told[mark.name] = mark.is_open
                 _say({"type": "mark", "name": mark.name, "at_ms": mark.at_ms, "seen_after_ms": mark.seen_after_ms})
-
-
-class Figures(TypedDict):
-    """One ``progress`` line. ``at_ms`` counts from the start of the load; ``away`` viewers are not in their room."""
-
-    type: str
-    doing: str
-    at_ms: float | None
-    sent: int
-    accepted: int
-    settled: int
-    shown: int
-    waiting: int
-    away: int
-
-
-def figures(steady: Steady, doing: str) -> Figures:
-    """Return how far a run has come."""
-    tally = steady.tally
-    now_ms = asyncio.get_running_loop().time() * 1_000
-    return {
-        "type": "progress",
-        "doing": doing,
-        "at_ms": None if steady.start_ms is None else now_ms - steady.start_ms,
-        "sent": len(tally.gifts),
-        "accepted": tally.accepted,
-        "settled": tally.settled,
-        "shown": steady.seen.shown,
-        "waiting": len(tally.gifts) - tally.settled - tally.refused,
-        "away": sum(not bot.is_live for bot in steady.bots),
-    }
 
 
 def say_report(report: Report) -> None:

@@ -32,6 +32,10 @@ class Processes:
             status = (await http.get("/status")).json()
         return cls(record["admin_url"], {process["pid"]: process["role"] for process in status["processes"]})
 
+    def of_role(self, role: str) -> list[int]:
+        """Return the process ids of a role."""
+        return [pid for pid, found in self._pids.items() if found == role]
+
     async def metric(self, name: str) -> float:
         """Return a metric's sum over all processes; each tells its own once a second. Raises ``httpx2.HTTPError``."""
         async with httpx2.AsyncClient(base_url=self._admin_url, trust_env=False) as http:
@@ -52,6 +56,24 @@ class Processes:
             rss[role] = rss.get(role, 0) + rss_kb(pid)
         return Usage(cpu_s, rss)
 
+    def each(self) -> dict[str, "Sample"]:
+        """Return what each process has and holds, by names like ``edge 2``. Raises ``FileNotFoundError`` as above."""
+        met: dict[str, int] = {}
+        samples: dict[str, Sample] = {}
+        for pid, role in self._pids.items():
+            met[role] = met.get(role, 0) + 1
+            name = f"{role} {met[role]}" if len(self.of_role(role)) > 1 else role
+            samples[name] = Sample(cpu_seconds(pid), rss_kb(pid), descriptors(pid))
+        return samples
+
+
+class Sample(NamedTuple):
+    """One process at one moment: CPU seconds so far, resident kB, open descriptors (None if that isn't ours to see)."""
+
+    cpu_s: float
+    rss_kb: int
+    descriptors: int | None
+
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds, user and system, that a process has used."""
@@ -63,3 +85,11 @@ def rss_kb(pid: int) -> int:
     """Return a process' resident memory in kB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1_024
+
+
+def descriptors(pid: int) -> int | None:
+    """Return how many descriptors a process has open, None if it belongs to somebody else."""
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except PermissionError:
+        return None

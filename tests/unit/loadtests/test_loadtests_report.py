@@ -12,6 +12,10 @@ def report(**more: Any) -> Report:
     clean = Report(
         scenario="steady",
         parameters={"viewers": 1},
+        version="0.1.0",
+        commit="0123456789",
+        of_server=True,
+        started_at="2026-01-01T00:00:00+00:00",
         sent=1,
         accepted=1,
         settled=1,
@@ -30,9 +34,16 @@ def report(**more: Any) -> Report:
         late=0,
         reconnects=0,
         seed=1,
+        deliveries=1,
+        deliveries_per_s=1.0,
+        cpu_us_per_delivery=None,
+        cpu_us_per_delivery_total=None,
+        kb_per_connection=None,
         machine={},
         failures=[],
+        notes=[],
         over_time={},
+        server_over_time={},
         figures={},
         marks={},
     )
@@ -55,7 +66,7 @@ def test_a_failure_in_words_fails_the_run() -> None:
 
 
 def test_slow_bots_refusals_and_reconnects_fail_nothing() -> None:
-    assert is_clean(report(bot_limited=True, refused=3, late=9, reconnects=70))
+    assert is_clean(report(bot_limited=True, refused=3, late=9, reconnects=70, notes=["slower than before"]))
 
 
 def test_a_room_frame_is_read_once_for_all_viewers_and_the_cache_is_bounded() -> None:

@@ -11,6 +11,7 @@ ROUND = (1, 2, 2.5, 5, 10)
 QUANTILES = {"max": "max", "p999": "p99.9", "p99": "p99", "p50": "p50"}
 """Longest first, so that the shorter ones are drawn over it."""
 FLOOR_MS = 0.1
+COLOURS = 6
 
 
 def number(value: float) -> str:
@@ -39,15 +40,20 @@ def path(points: Sequence[tuple[float, float]]) -> str:
 
 
 def rates(title: str, curves: OverTime, names: Mapping[str, str], marks: Mapping[str, float]) -> str:
-    """Draw some of the curves, each with its label. ``marks`` are moments, in seconds, with what happened then."""
+    """Draw some of the curves, each with its label. ``marks`` are moments, in seconds, with what happened then.
+
+    Curves that are zero all along are left out.
+    """
     times = curves.get("at_s", [])
     names = {name: label for name, label in names.items() if any(curves.get(name, ()))}
     if len(times) < 2 or not names:
         return ""
     end_s = times[-1]
     top = round_up(max(max(curves[name]) for name in names) * 1.05)
-    drawn = "".join(_curve(times, curves[name], end_s, top, f"curve-{at}") for at, name in enumerate(names))
-    keys = "".join(f'<span class="key curve-{at}">{escape(label)}</span>' for at, label in enumerate(names.values()))
+    drawn = "".join(_curve(times, curves[name], end_s, top, f"curve-{at % COLOURS}") for at, name in enumerate(names))
+    keys = "".join(
+        f'<span class="key curve-{at % COLOURS}">{escape(label)}</span>' for at, label in enumerate(names.values())
+    )
     flags = "".join(
         f'<span class="mark{" is-late" if at_s > 0.8 * end_s else ""}" style="left:{at_s / end_s:.2%}">'
         f"<b>{escape(word)}</b></span>"
@@ -62,6 +68,17 @@ def rates(title: str, curves: OverTime, names: Mapping[str, str], marks: Mapping
         f'<span class="scale" style="top:50%">{number(top / 2)}</span>{flags}</div>'
         f'<div class="time"><span>0 s</span><span>{number(end_s)} s</span></div></figure>'
     )
+
+
+def of_kind(curves: OverTime, kind: str, *, is_from_lowest: bool) -> OverTime:
+    """Return the curves of a kind, named by process alone; from the lowest value of each, what grows stands out."""
+    found: OverTime = {"at_s": curves.get("at_s", [])}
+    for name, values in curves.items():
+        process, _, what = name.rpartition(" ")
+        if what == kind:
+            least = min(values, default=0.0) if is_from_lowest else 0.0
+            found[process] = [round(value - least, 2) for value in values]
+    return found
 
 
 def latencies(latency_ms: Mapping[str, Mapping[str, float | None]]) -> str:

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from livegift_client import LivegiftError
 
 from loadtests.command import cannot_run, end, first, judge, judge_steered, run_program, why_not
-from loadtests.compare import CannotCompare, compare, print_lines, read_report
+from loadtests.compare import CannotCompare, compare, print_lines, read_report, warnings
 from loadtests.demo import run_demo_bots
 from loadtests.fanout import Fanout
 from loadtests.flood import Flood
@@ -315,9 +315,12 @@ def compare_reports(
 ) -> int:
     """Show how the figures of two runs with the same parameters differ."""
     try:
-        lines = compare(read_report(earlier), read_report(later), worse_percent=worse)
+        one, other = read_report(earlier), read_report(later)
+        lines = compare(one, other, worse_percent=worse)
     except CannotCompare as error:
         return cannot_run(str(error))
+    for warning in warnings(one, other):
+        print(f"note: {warning}")
     print_lines(lines, worse_percent=worse)
     return 1 if strict and any(line.is_worse for line in lines) else 0
 

@@ -13,19 +13,26 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-ASKED = ("parameters", "over_time", "marks")
+ASKED = ("parameters", "over_time", "server_over_time", "marks")
 """What was asked for, and curves: no figures."""
 LOWER_IS_BETTER = (
     *("latency_ms", "lost", "doubled", "out_of_order", "combos_open", "drift", "refused", "late", "reconnects"),
     *("cpu_us_per_delivery", "cpu_us_per_delivery_of_fanout", "cpu_us_per_delivery_total", "cpu_us_per_gift"),
     *("cpu_us_per_delivery_in_hub", "cpu_us_per_event_before_hub"),
     *("kb_per_connection", "bytes_per_event", "viewers_closed"),
-    *("snapshots", "all_back_ms", "p99_ratio", "viewer_frames_per_s", "viewer_bytes_per_s"),
+    *("snapshots", "all_back_ms", "p99_ratio", "p99_slower_ms", "server_grew_mb"),
+    *("viewer_frames_per_s", "viewer_bytes_per_s"),
 )
 HIGHER_IS_BETTER = (
     *("sent", "accepted", "settled", "shown", "seen", "deliveries", "deliveries_per_s", "events_per_read"),
     *("back", "recovered"),
 )
+
+
+MADE_ON = ("cores", "arch", "system", "python")
+"""What of the machine must be the same for its figures to be."""
+PER_HOUR = "_per_hour"
+"""How names of figures end that a soak finds growing."""
 
 
 class CannotCompare(Exception):
@@ -75,10 +82,22 @@ def compare(earlier: Mapping[str, Any], later: Mapping[str, Any], *, worse_perce
     ]
 
 
+def warnings(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> list[str]:
+    """Return, in sentences, why a difference may be due to something else than what one wants to know."""
+    ours, theirs = earlier.get("machine", {}), later.get("machine", {})
+    found = [(name, ours.get(name), theirs.get(name)) for name in MADE_ON]
+    told = [(f"the machine's {name}", one, other) for name, one, other in found if one != other]
+    told += [(name, earlier.get(name), later.get(name)) for name in ("version", "commit") if name in earlier]
+    differing = [f"{name} differs: {one} and {other}" for name, one, other in told if one != other]
+    limited = [which for which, report in (("earlier", earlier), ("later", later)) if report.get("bot_limited")]
+    return differing + [f"the bots were the bottleneck of the {which} run" for which in limited]
+
+
 def is_worse(name: str, earlier: float, later: float, *, percent: float) -> bool:
     """Whether the later figure is on the wrong side of the earlier one by more than so many percent of it."""
     words = name.split(".")
-    side = 1 if _is_any(words, LOWER_IS_BETTER) else -1 if _is_any(words, HIGHER_IS_BETTER) else 0
+    is_low = _is_any(words, LOWER_IS_BETTER) or name.endswith(PER_HOUR)
+    side = 1 if is_low else -1 if _is_any(words, HIGHER_IS_BETTER) else 0
     return side * (abs(later) - abs(earlier)) > abs(earlier) * percent / 100  # a drift of -5 is as bad as one of 5
 
 

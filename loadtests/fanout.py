@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from livegift_client import Api, Client, Login, Receipt, Send
 
 from loadtests.crowd import crowd, text_frame
 from loadtests.histogram import Histogram
 from loadtests.people import briefly, log_in, patiently
-from loadtests.provenance import machine
+from loadtests.provenance import UNKNOWN, Provenance, machine, provenance
 from loadtests.timeline import OverTime, Timeline, add_up, beside
 from loadtests.usage import Processes, Usage
 from loadtests.vitals import Vitals
@@ -36,7 +35,7 @@ CALM_S = 1.0
 PASSES = "livegift_passes_cpu_ms_total"
 
 
-class Fanned(TypedDict):
+class Fanned(Provenance):
     """Figures of one run. CPU in µs, from /proc; None without the server's data directory.
 
     ``cpu_us_per_delivery``: the edges', with all that the gifts cost them. ``…_of_fanout``: less ``cpu_us_per_gift``,
@@ -85,6 +84,7 @@ class Fanout:
     async def run(self) -> Fanned:
         """Run. Raises ``Unreachable`` or ``HttpFailed`` if it can't even begin."""
         server = await Processes.of(self.data) if self.data is not None else None
+        origin = await provenance(self.data)
         async with Api(self.url, proxy=False) as api, AsyncExitStack() as stack:
             await briefly(api.catalogue)()
             [creator] = await log_in(api, ["Creator"], "creator")
@@ -94,7 +94,7 @@ class Fanout:
             people = await log_in(api, (f"Viewer {n + 1}" for n in range(-(-self.viewers // VIEWERS_A_PERSON))))
             clients = [await stack.enter_async_context(Client(self.url, who.token, proxy=False)) for who in senders]
             try:
-                return await self._measure(server, clients, room, people)
+                return {**await self._measure(server, clients, room, people), **origin}
             finally:
                 await patiently(api.close_room)(creator.token, room)
 
@@ -200,6 +200,10 @@ def count_up(counted: Sequence[Counted], *, seconds: float) -> Fanned:
     return Fanned(
         scenario="fanout",
         parameters={},
+        version=UNKNOWN,
+        commit=UNKNOWN,
+        of_server=False,
+        started_at="",
         viewers=sum(one["viewers"] for one in counted),
         rate=0.0,
         burst=0,

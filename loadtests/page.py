@@ -8,8 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from loadtests.charts import latencies, number, rates
+from loadtests.charts import latencies, number, of_kind, rates
 from loadtests.report import MUST_BE_ZERO, is_clean
+from loadtests.timeline import OverTime
 
 STYLE = Path(__file__).with_name("page.css")
 CURVES = {
@@ -17,10 +18,19 @@ CURVES = {
     "Sightings a second, of all viewers together": {"seen": "seen"},
     "Viewers who came into their room a second": {"joined": "joined"},
 }
+CPU = "cpu_percent"
+PROCESSES = {
+    "rss_mb": "Memory of the server’s processes, MB above its lowest",
+    CPU: "CPU of the server’s processes, percent of a core",
+    "descriptors": "Open descriptors of the server’s processes, above their lowest",
+}
 ALWAYS_SAID = ("lost", "doubled", "out_of_order", "drift")
 """What else must be zero is only said when it isn't."""
-UNITS = {"cpu": "CPU", "kb": "kB"}
-APART = ("scenario", "parameters", "over_time", "marks", "latency_ms", "machine", "failures", "bot_limited")
+UNITS = {"cpu": "CPU", "kb": "kB", "mb": "MB", "rss": "memory", "p99": "p99"}
+APART = (
+    *("scenario", "parameters", "over_time", "server_over_time", "marks", "latency_ms", "machine"),
+    *("failures", "notes", "bot_limited", "version", "commit", "of_server", "started_at"),
+)
 """What has a place of its own, or none, and doesn't stand among the figures."""
 
 
@@ -35,8 +45,9 @@ def page(report: Mapping[str, Any]) -> str:
     curves = (rates(head, report["over_time"], names, report.get("marks", {})) for head, names in CURVES.items())
     parts = [
         _verdict(report),
-        *curves,
         latencies(report["latency_ms"]),
+        *curves,
+        *_processes(report.get("server_over_time", {})),
         _counts("What was counted", dict(_figures(report))),
         _counts("The machine, and how the bots fared", report["machine"]),
     ]
@@ -56,13 +67,31 @@ def _verdict(report: Mapping[str, Any]) -> str:
         _zero(name, report[name]) for name in MUST_BE_ZERO if name in report and (name in ALWAYS_SAID or report[name])
     )
     troubles = "".join(f'<p class="problem">{escape(sentence)}</p>' for sentence in report.get("failures", ()))
+    troubles += "".join(f'<p class="warning">{escape(sentence)}</p>' for sentence in report.get("notes", ()))
     if report["bot_limited"]:
         troubles += '<p class="warning">The bots were the bottleneck: these latencies are theirs, not the server’s.</p>'
     asked = "".join(f"<li>{_label(name)} <b>{_shown(value)}</b></li>" for name, value in report["parameters"].items())
     return (
         f'<section class="card verdict{"" if is_clean(report) else " is-bad"}"><h1>{zeros}</h1>{troubles}'
-        f'<ul class="asked" aria-label="Parameters">{asked}</ul></section>'
+        f'<ul class="asked" aria-label="Parameters">{asked}</ul>{_origin(report)}</section>'
     )
+
+
+def _origin(report: Mapping[str, Any]) -> str:
+    if "commit" not in report:
+        return ""
+    whose = "" if report["of_server"] else " (of the bots)"
+    when = escape(report["started_at"].replace("T", " ").replace("+00:00", " UTC"))
+    return (
+        f'<p class="origin">livegift {escape(report["version"])}{whose}, commit <b>{escape(report["commit"])}</b>,'
+        f" begun {when}</p>"
+    )
+
+
+def _processes(curves: OverTime) -> Iterator[str]:
+    for what, title in PROCESSES.items():
+        found = of_kind(curves, what, is_from_lowest=what != CPU)
+        yield rates(title, found, {name: name for name in found if name != "at_s"}, {})
 
 
 def _zero(name: str, value: int | None) -> str:

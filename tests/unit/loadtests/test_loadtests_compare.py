@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loadtests.cli import app
-from loadtests.compare import CannotCompare, compare, is_worse
+from loadtests.compare import CannotCompare, compare, is_worse, warnings
 
 
 def report(**more: Any) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def test_only_numbers_that_both_hold_are_compared() -> None:
         ("settled", 100, 120, False),
         ("cpu_us_per_delivery", 7.0, 8.0, True),
         ("machine.bots_cpu_share", 0.1, 0.9, False),
+        ("figures.edge_1_rss_mb_per_hour", 1.0, 9.0, True),
     ],
 )
 def test_worse_is_beyond_the_share_on_the_wrong_side(name: str, earlier: float, later: float, *, worse: bool) -> None:
@@ -50,6 +51,23 @@ def test_reports_of_other_runs_are_refused_with_what_differs() -> None:
         compare(report(), report(scenario="fanout"), worse_percent=10)
     with pytest.raises(CannotCompare, match="the parameters differ: viewers 5 and 6, burst None and 2"):
         compare(report(), report(parameters={"viewers": 6, "burst": 2}), worse_percent=10)
+
+
+def test_another_machine_commit_or_limit_is_warned_of() -> None:
+    one = report(machine={"cores": 2, "arch": "x86_64"}, version="0.1.0", commit="aaaa")
+    other = report(machine={"cores": 8, "arch": "x86_64"}, version="0.1.0", commit="bbbb", bot_limited=True)
+    assert warnings(one, one) == []
+    assert warnings(one, other) == [
+        "the machine's cores differs: 2 and 8",
+        "commit differs: aaaa and bbbb",
+        "the bots were the bottleneck of the later run",
+    ]
+
+
+def test_warnings_stand_above_the_table_and_fail_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    earlier, later = write(tmp_path / "a", report(commit="aaaa")), write(tmp_path / "b", report(commit="bbbb"))
+    assert app(["compare", earlier, later, "--strict"]) == 0
+    assert capsys.readouterr().out.startswith("note: commit differs: aaaa and bbbb")
 
 
 def test_the_command_fails_only_if_strict_and_worse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

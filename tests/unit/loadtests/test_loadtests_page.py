@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from loadtests.charts import latencies, number, path, rates, round_up, time_ms
+from loadtests.charts import latencies, number, of_kind, path, rates, round_up, time_ms
 from loadtests.page import page
 from tests.unit.loadtests.test_loadtests_report import report
 
@@ -79,3 +79,23 @@ def test_numbers_are_short() -> None:
     assert [number(value) for value in (12_345, 1234.5, 12.34, 1.234)] == ["12,345", "1,234", "12.3", "1.23"]
     assert [number(value) for value in (0.5, 0)] == ["0.5", "0"]
     assert [time_ms(value) for value in (0.25, 40.0, 1_500.0)] == ["0.25 ms", "40 ms", "1.5 s"]
+
+
+def test_the_servers_processes_are_drawn_from_their_lowest_so_that_a_leak_is_a_slope() -> None:
+    curves = {"at_s": [1.0, 2.0], "edge 1 rss_mb": [700.0, 730.0], "edge 1 cpu_percent": [5.0, 9.0]}
+    assert of_kind(curves, "rss_mb", is_from_lowest=True) == {"at_s": [1.0, 2.0], "edge 1": [0.0, 30.0]}
+    assert of_kind(curves, "cpu_percent", is_from_lowest=False)["edge 1"] == [5.0, 9.0]
+    found = full(server_over_time=curves)
+    assert "Memory of the server" in found
+    assert "Open descriptors" not in found
+
+
+def test_a_report_names_its_commit_and_whose_it_is() -> None:
+    assert "commit <b>0123456789</b>, begun 2026-01-01 00:00:00 UTC" in full()
+    assert "livegift 0.1.0 (of the bots)" in full(of_server=False)
+
+
+def test_notes_warn_and_fail_nothing() -> None:
+    found = full(notes=["slower <than>"])
+    assert '<p class="warning">slower &lt;than&gt;</p>' in found
+    assert "verdict is-bad" not in found

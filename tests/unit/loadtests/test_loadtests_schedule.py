@@ -40,3 +40,12 @@ def test_there_are_streaks_messages_anonymous_gifts_and_counts() -> None:
     assert {1, 10, 99} <= {send.count for send in sends}
     assert Counter(send.gift for send in sends).most_common(1)[0][0] == "rose"
     assert len({send.gift for send in sends}) > 6
+
+
+def test_a_swing_moves_gifts_from_troughs_to_crests_and_keeps_their_number() -> None:
+    calm, swung = make(3, seconds=80), plan(seed=3, rate=100, seconds=80, senders=20, coins_each=100_000, swing=0.5)
+    assert len(calm) == len(swung) == 8_000
+    # Four waves of 20 s each: the first half of each is the crest.
+    crests = [sum((send.at_ms // 10_000) % 2 == 0 for send in sends) / 8_000 for sends in (calm, swung)]
+    assert abs(crests[0] - 0.5) < 0.03
+    assert 0.6 < crests[1] < 0.72  # 1/2 + swing / π

@@ -12,6 +12,8 @@ QUANTILES = {"max": "max", "p999": "p99.9", "p99": "p99", "p50": "p50"}
 """Longest first, so that the shorter ones are drawn over it."""
 FLOOR_MS = 0.1
 COLOURS = 6
+FILLED_MAX = 2
+"""Of more curves the areas would hide one another."""
 
 
 def number(value: float) -> str:
@@ -50,7 +52,10 @@ def rates(title: str, curves: OverTime, names: Mapping[str, str], marks: Mapping
         return ""
     end_s = times[-1]
     top = round_up(max(max(curves[name]) for name in names) * 1.05)
-    drawn = "".join(_curve(times, curves[name], end_s, top, f"curve-{at % COLOURS}") for at, name in enumerate(names))
+    drawn = "".join(
+        _curve(times, curves[name], end_s, top, f"curve-{at % COLOURS}", is_filled=len(names) <= FILLED_MAX)
+        for at, name in enumerate(names)
+    )
     keys = "".join(
         f'<span class="key curve-{at % COLOURS}">{escape(label)}</span>' for at, label in enumerate(names.values())
     )
@@ -99,11 +104,14 @@ def latencies(latency_ms: Mapping[str, Mapping[str, float | None]]) -> str:
     )
 
 
-def _curve(times: Sequence[float], values: Sequence[float], end_s: float, top: float, style: str) -> str:
+def _curve(
+    times: Sequence[float], values: Sequence[float], end_s: float, top: float, style: str, *, is_filled: bool
+) -> str:
     ends = [(at_s / end_s, value / top) for at_s, value in zip(times, values, strict=True)]
     points = [(0.0, ends[0][1]), *ends]  # a rate holds from the reading before it
     area = [(points[0][0], 0.0), *points, (points[-1][0], 0.0)]
-    return f'<path class="area {style}" d="{path(area)}Z"/><path class="{style}" d="{path(points)}"/>'
+    filled = f'<path class="area {style}" d="{path(area)}Z"/>' if is_filled else ""
+    return f'{filled}<path class="{style}" d="{path(points)}"/>'
 
 
 def _place(value_ms: float, top_ms: float) -> float:

@@ -75,6 +75,10 @@ class Follower:
         if self._joined is not None and not self._joined.done():
             self._joined.set_result(None)
 
+    def attached(self, wire: "Wire") -> None:
+        """A connection stands."""
+        self._wire = wire
+
     def greet(self) -> None:
         """The WebSocket is open: say who we are."""
         self._write(f'{{"type":"connect","id":1,"token":"{self._token}"}}')
@@ -146,7 +150,7 @@ class Follower:
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_connect(link, self._address)
-            _, self._wire = await loop.create_connection(lambda: Wire(self, self._address[0]), sock=link)
+            await loop.create_connection(lambda: Wire(self, self._address[0]), sock=link)
         except OSError:
             link.close()
             self._fail()
@@ -192,6 +196,7 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._follower.attached(self)  # here, since an answer may come before whoever dialled has a turn
         head = f"GET {PATH} HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         self._transport.write((head + key).encode())

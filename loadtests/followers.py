@@ -1,4 +1,4 @@
-"""Viewers in processes of their own, seen from the run: it plans them, asks them once a second, and judges the end.
+"""Viewers in processes of their own, seen from the run: it plans them, asks them how it goes, and judges the end.
 
 A follower knows only its own room, so the run brings what it lacks: which events were settled, and when each gift was
 planned. What the processes count is added up, and what they timed goes into one histogram.
@@ -14,7 +14,7 @@ from loadtests.crowd import Crowd, spread
 from loadtests.following import FollowPlan, Kind, Told
 from loadtests.seen import SeenLedger, Verdict
 
-ASK_S = 1.0
+ASK_S = 0.2
 TIMED_EVERY = 8
 """One honest follower in so many notes when it sees what: it costs about as much as reading a frame."""
 LATE_PAGES_MAX = 100_000
@@ -91,7 +91,7 @@ class Followers:
                     here[where] = here.get(where, 0) + count
 
     async def watch(self, until: asyncio.Event) -> None:
-        """Ask once a second; ends within a second after ``until`` is set."""
+        """Ask every ``ASK_S``; ends soon after ``until`` is set."""
         while not until.is_set():
             await self.ask()
             await asyncio.sleep(ASK_S)

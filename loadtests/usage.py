@@ -32,10 +32,6 @@ class Processes:
             status = (await http.get("/status")).json()
         return cls(record["admin_url"], {process["pid"]: process["role"] for process in status["processes"]})
 
-    def of_role(self, role: str) -> list[int]:
-        """Return the process ids of a role."""
-        return [pid for pid, found in self._pids.items() if found == role]
-
     async def metric(self, name: str) -> float:
         """Return a metric's sum over all processes; each tells its own once a second. Raises ``httpx2.HTTPError``."""
         async with httpx2.AsyncClient(base_url=self._admin_url, trust_env=False) as http:

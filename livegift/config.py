@@ -71,7 +71,8 @@ class Config:
     ping_ms: int = 25_000
     """Interval of WebSocket pings."""
     pong_ms: int = 8_000
-    """A connection without a pong for this long after a ping is closed."""
+    """A connection without a pong for this long after a ping is closed, unless the peer is behind and still takes what
+    waits for it."""
     connect_ms: int = 5_000
     """A connection without `connect` for this long is closed with 4408."""
     drain_returns_per_s: int = 1_500

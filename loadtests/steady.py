@@ -243,7 +243,9 @@ class Steady(Load):
 
     async def _is_over(self, *, within_ms: float) -> bool:
         """Wait until it is time for the next gift; True if there shall be none."""
-        if within_ms > 0:
+        if within_ms <= 0:
+            await asyncio.sleep(0)  # who is late all the time must still hear the answers
+        else:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within_ms / 1_000):
                     await self.finish.wait()

@@ -59,6 +59,7 @@ class Connection(Outlet):
         "_since_ms",
         "_state",
         "_tail",
+        "_taken_bytes",
         "_work",
         "_working",
         "claims",
@@ -85,6 +86,8 @@ class Connection(Outlet):
         self._since_ms = monotonic_ms()
         self._ping_at_ms = 0
         self._pong_due_ms = 0
+        self._taken_bytes: int | None = None
+        """Of a peer that is behind, when it was last looked at."""
         self._closing_at_ms = 0
 
     # --- the transport's calls ---
@@ -342,11 +345,17 @@ class Connection(Outlet):
             self.close(4502, "the token has ended")
             return None
         if self._pong_due_ms and now_ms >= self._pong_due_ms:
-            self._abort()
-            return None
+            taken = self.taken_bytes()
+            if taken is None or taken == self._taken_bytes:
+                self._abort()
+                return None
+            # Our ping stands behind what it has not read yet, and it reads: slow is not dead.
+            self._taken_bytes = taken
+            self._pong_due_ms = now_ms + config.pong_ms
         if now_ms >= self._ping_at_ms:
             self._ping_at_ms = now_ms + config.ping_ms
             self._pong_due_ms = now_ms + config.pong_ms
+            self._taken_bytes = self.taken_bytes()
             self.put(Frame(Opcode.PING, b"").serialize(mask=False))
         token_ms = now_ms + claims.expires_ms - wall_ms()
         return min(self._pong_due_ms or self._ping_at_ms, self._ping_at_ms, token_ms)

@@ -8,11 +8,18 @@ Errors are not judged here: the bytes go to the transport, which meets the same 
 """
 
 import asyncio
+import fcntl
 import os
+import socket
+import struct
+import sys
+import termios
 from collections.abc import Sequence
 from typing import cast
 
 SHUT = -1
+ACKED_AT, TCP_INFO_BYTES = 120, 128
+"""Where Linux' struct tcp_info holds ``tcpi_bytes_acked``."""
 
 
 class Outlet(asyncio.Protocol):
@@ -93,6 +100,20 @@ class Outlet(asyncio.Protocol):
         if self._straight != SHUT or self._transport is None:
             return 0
         return self._transport.get_write_buffer_size()
+
+    def taken_bytes(self) -> int | None:
+        """Return how much the peer has taken in all, as long as more waits for it, in the kernel or before.
+
+        None if nothing waits; also with TLS and where the kernel does not tell (it does on Linux).
+        """
+        if self._descriptor == SHUT or sys.platform != "linux":
+            return None
+        (queued,) = struct.unpack("i", fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, bytes(4)))
+        if not queued and not self.unsent_bytes():
+            return None
+        with socket.socket(fileno=os.dup(self._descriptor)) as same:
+            info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        return int.from_bytes(info[ACKED_AT:TCP_INFO_BYTES], sys.byteorder)
 
     def _shut(self) -> None:
         """Leave what is still to be written to the transport, for good."""

@@ -8,6 +8,7 @@ of stdin. All viewers of a room get the same bytes, so each distinct frame is re
 
 import asyncio
 import json
+import os
 import random
 import re
 import resource
@@ -31,6 +32,8 @@ ANSWER_S = 8.0
 """From dialling to ``connected``, as in the JavaScript SDK; whoever waits longer hangs up and tries again."""
 FINAL_CLOSE_CODES = frozenset({1002, 1003, 1007, 1009, 4400, 4401, 4403, 4408, 4409})
 IP_BIND_ADDRESS_NO_PORT = 24
+POLITENESS = 5
+"""Viewers live elsewhere: where they share the server's cores, they take what it leaves."""
 PING, CLOSE, PONG = 0x9, 0x8, b"\x8a\x80\0\0\0\0"
 KIND = re.compile(rb'^{"type":"(\w+)"')
 PLACE = re.compile(rb'"epoch":"([^"]*)","offset":(\d+)')
@@ -470,5 +473,6 @@ def loopback(host: str) -> list[str]:
 
 if __name__ == "__main__":
     raise_open_files()
+    os.nice(POLITENESS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())

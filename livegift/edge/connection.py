@@ -95,7 +95,15 @@ class Connection(Outlet):
     def data_received(self, data: bytes) -> None:
         """Take bytes: the upgrade request, then frames."""
         if self._state == "handshake":
-            self._handshake(data)
+            self._tail = bytearray(data)
+            self._state = "queued"
+            self.context.turnstile.enter(self._handshake)
+            return
+        if self._state == "queued":
+            assert self._tail is not None
+            self._tail += data
+            if len(self._tail) > self.context.config.frame_bytes_max:
+                self._abort()  # nobody may speak before the answer, and nobody needs as much
             return
         if self._state == "gone":
             return
@@ -128,10 +136,14 @@ class Connection(Outlet):
 
     # --- reading ---
 
-    def _handshake(self, data: bytes) -> None:
-        parser = self._parser
+    def _handshake(self) -> bool:
+        if self._state != "queued":
+            return False  # it has gone before its turn came
+        parser, data = self._parser, self._tail
         assert isinstance(parser, ServerProtocol)
-        parser.receive_data(data)
+        assert data is not None
+        self._tail = None
+        parser.receive_data(bytes(data))
         for event in parser.events_received():
             if isinstance(event, Request):
                 if event.path.partition("?")[0] != PATH:
@@ -152,6 +164,7 @@ class Connection(Outlet):
             self.context.wheel.add(self, self._since_ms + self.context.config.connect_ms)
         elif parser.handshake_exc is not None:
             self._end()
+        return True
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser
@@ -244,6 +257,7 @@ class Connection(Outlet):
             case Close(code, reason):
                 self.close(code, reason)
             case Authenticate(command):
+                await self.context.turnstile.passed(lambda: self.is_open)
                 await authenticate(self, command)
             case Perform(command) if self.session.may_perform():
                 await perform(self, command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.edge.admission import Admission
+from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
@@ -34,6 +35,7 @@ class EdgeContext:
     admission: Admission
     tasks: asyncio.TaskGroup
     counters: Counters
+    turnstile: Turnstile = field(default_factory=Turnstile)
     connections: "set[Connection]" = field(default_factory=set)
     people: "dict[str, tuple[Connection, ...]]" = field(default_factory=dict)
     is_draining: bool = False

@@ -18,12 +18,16 @@ ACCEPTED_AT_ONCE = 16
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 PAUSE_S = 0.5
 """How long nobody is accepted once the system has no descriptor left."""
+CROWDED_S = 0.01
 
 log = structlog.get_logger(__name__)
 
 
 class Gate:
-    """Accepts connections on a listening socket while it is open; ``spawn`` runs a task that must not raise."""
+    """Accepts connections on a listening socket while it is open.
+
+    ``spawn`` runs a task that must not raise; while ``is_crowded`` says so, nobody is accepted for a moment.
+    """
 
     def __init__(
         self,
@@ -31,10 +35,12 @@ class Gate:
         protocol: Callable[[], asyncio.BaseProtocol],
         *,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        is_crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._listener = listener
         self._protocol = protocol
         self._spawn = spawn
+        self._is_crowded = is_crowded
         self._pause: asyncio.TimerHandle | None = None
         self._is_open = False
 
@@ -53,6 +59,9 @@ class Gate:
             self._pause.cancel()
 
     def _accept(self) -> None:
+        if self._is_crowded():
+            self._rest(CROWDED_S)
+            return
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 connection, _ = self._listener.accept()
@@ -62,11 +71,14 @@ class Gate:
                 if error.errno not in EXHAUSTED:
                     raise
                 log.warning("no_more_connections", why=str(error), again_in_s=PAUSE_S)
-                self.close()
-                self._pause = asyncio.get_running_loop().call_later(PAUSE_S, self.open)
+                self._rest(PAUSE_S)
                 return
             connection.setblocking(False)
             self._spawn(self._take(connection))
+
+    def _rest(self, pause_s: float) -> None:
+        self.close()
+        self._pause = asyncio.get_running_loop().call_later(pause_s, self.open)
 
     async def _take(self, connection: socket.socket) -> None:
         try:

@@ -156,7 +156,9 @@ class _Server(uvicorn.Server):
         assert sockets is not None
         await self.lifespan.startup()
         self.servers = []
-        self.gate = Gate(sockets[0], self._protocol, spawn=self._context.spawn)
+        self.gate = Gate(
+            sockets[0], self._protocol, spawn=self._context.spawn, is_crowded=lambda: self._context.turnstile.is_long
+        )
         self.gate.open()
         self.started = True
 

@@ -93,6 +93,22 @@ async def test_whom_a_closed_gate_leaves_waiting_another_lets_in(
     second.close()
 
 
+async def test_while_it_is_crowded_nobody_is_accepted(
+    listener: socket.socket, guests: type[Guest], spawned: list[asyncio.Task[None]], knock: Knock
+) -> None:
+    crowded = [True]
+    gate = Gate(listener, guests, spawn=gate_of(listener, guests, spawned)._spawn, is_crowded=lambda: crowded[0])
+    gate.open()
+    [connection] = knock(1)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert guests.arrived == 0
+    crowded[0] = False
+    await until(lambda: guests.arrived == 1)
+    assert connection.recv(2) == b"in"
+    gate.close()
+
+
 async def test_without_descriptors_nobody_is_accepted_for_a_moment_and_then_everybody(
     listener: socket.socket,
     guests: type[Guest],

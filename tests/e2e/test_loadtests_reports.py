@@ -54,6 +54,7 @@ async def test_a_report_is_a_page_and_can_be_compared(
     await tab.page.goto(page.as_uri())
     assert await tab.page.locator("h1").inner_text() != ""
     histograms = sum(latency["max"] is not None for latency in report["latency_ms"].values())
-    of_processes = 3 if report.get("server_over_time") else 0
-    assert await tab.page.locator("svg").count() == 2 + of_processes + histograms
+    of_processes = 3 if report.get("server_over_time") else 0  # those of them that never move are left out
+    drawn = await tab.page.locator("svg").count()
+    assert 2 + histograms <= drawn <= 2 + histograms + of_processes
     assert (tab.errors, tab.strangers) == ([], [])

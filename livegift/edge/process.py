@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import os
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,7 +107,7 @@ async def serve_until(
         hub = Hub(
             client,
             rooms,
-            worker=f"{os.getpid()}",
+            worker=secrets.token_hex(8),  # a process id is 1 in every container
             tick_ms=config.tick_ms,
             buffer_bytes_max=config.viewer_buffer_bytes_max,
             events_per_s=config.room_events_per_s,

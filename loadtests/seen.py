@@ -82,6 +82,7 @@ class SeenLedger:
         elif isinstance(message, SnapshotPush):
             self._restore(viewer, message)
         else:
+            assert isinstance(message, Subscribed), "bots follow the viewers' feed"
             self._subscribed(viewer, message, at_ms)
 
     def _subscribed(self, viewer: Viewer, message: Subscribed, at_ms: float) -> None:

@@ -1,20 +1,27 @@
-"""A hub's surroundings as fakes: a stored room whose readings a test can hold up, and viewers that apply it all."""
+"""A hub's surroundings as fakes: a stored room whose readings a test can hold up, and viewers that apply it all.
+
+The room has one partition, and its events are its gifts: an event's offset is its seq, also in a later epoch.
+"""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from livegift.domain.cursor import Cursors, Marks
 from livegift.domain.headcount import Sample
 from livegift.errors import Unavailable
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
 from livegift.wire.codec import JSON, Codec
-from livegift.wire.folds import Fold, History, RoomView, parse_fold
-from livegift.wire.messages import Totals
+from livegift.wire.folds import Fold, GiftFact, History, MarkedFact, RoomView, parse_fold
+from livegift.wire.messages import GiftInfo, Totals, User
 
 ROOM = "r1"
 BUFFER_BYTES_MAX = 100
+PAGE = 3
+P = 0
+cursors = Cursors(b"s" * 32, 1)
 
 
 class Stored:
@@ -40,7 +47,10 @@ class Stored:
         for _ in range(count):
             self.offset += 1
             lines.append(f"x {self.offset} 0 0 0 e{self.offset}")
-        blob = f"{self.epoch} {self.offset} {self.offset} 0 0\n".encode() + "\n".join(lines).encode()
+        blob = (
+            f"{self.epoch} {self.offset} {self.offset} {self.offset} 0 {P}:{self.offset}\n".encode()
+            + "\n".join(lines).encode()
+        )
         self.folds.append(parse_fold(blob))
         return blob
 
@@ -52,7 +62,9 @@ class Stored:
         self.views += 1
         if self.fails:
             raise Unavailable("the engine is away")
-        found = RoomView(self.epoch, self.offset, False, False, Totals(self.offset, 0, 0), 0, [], [])
+        found = RoomView(
+            self.epoch, self.offset, False, False, Totals(self.offset, self.offset, 0), 0, [], [], {P: self.offset}
+        )
         await self._wait()
         return found
 
@@ -62,9 +74,16 @@ class Stored:
         if epoch == self.epoch and offset <= self.offset:
             folds = [fold for fold in self.folds if fold.offset > offset and fold.epoch == epoch]
             after = max(offset, folds[0].events[0].offset - 1 if folds else self.offset)
-            found = History(epoch, after, self.offset, folds, Totals(self.offset, 0, 0))
+            found = History(epoch, after, self.offset, folds, Totals(self.offset, self.offset, 0), {P: self.offset})
         await self._wait()
         return found if epoch == self.epoch else None
+
+    async def missed(self, _: str, after: Marks, upto: Marks) -> AsyncIterator[list[MarkedFact]]:
+        if self.fails:
+            raise Unavailable("the book is away")
+        for start in range(after.get(P, 0) + 1, upto[P] + 1, PAGE):
+            await self._wait()
+            yield [MarkedFact(P, seq, fact(seq)) for seq in range(start, min(start + PAGE, upto[P] + 1))]
 
     async def positions(self, _: list[str]) -> dict[str, tuple[str, int]]:
         return {ROOM: (self.epoch, self.offset)}
@@ -74,6 +93,12 @@ class Stored:
 
     async def viewers(self, rooms: Sequence[str]) -> dict[str, int]:
         return dict.fromkeys(rooms, self.watching)
+
+
+def fact(seq: int) -> GiftFact:
+    """Return the gift of an event as the book has it."""
+    gift = GiftInfo("rose", "Rose", 1, 1)
+    return GiftFact(f"e{seq}", seq, User("ann", "Ann"), User("luna", "Luna"), gift, 1, 1, 1, None)
 
 
 class Screen:
@@ -88,6 +113,7 @@ class Screen:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
         self.unsent = 0
+        self.closed: int | None = None
 
     def write(self, frame: bytes) -> None:
         self.messages += messages_in(frame)
@@ -102,15 +128,16 @@ class Screen:
         return self.unsent
 
     def close(self, code: int, reason: str) -> None:
-        raise AssertionError(f"closed with {code}")
+        self.closed = code
+        assert code == 4501, reason
 
     def offsets(self) -> list[int | str]:
-        """Every event's offset in order; a snapshot stands as ``@offset``."""
+        """Every event's offset in order (its id if it has none); a snapshot stands as ``@offset``."""
         shown: list[int | str] = []
         for message in self.messages:
             if message.get("snapshot"):
                 shown.append(f"@{message['offset']}")
-            shown += [event["offset"] for event in message.get("events", [])]
+            shown += [event.get("offset", event["event_id"]) for event in message.get("events", [])]
         return shown
 
 
@@ -148,6 +175,15 @@ class Engine:
 
 def hub_of(stored: Stored, **changes: int) -> Hub:
     """Return a hub that reads ``stored``; folds are handed to it by the test."""
-    rooms = Rooms(lambda room: room, stored.view, stored.since, stored.positions, stored.count_viewers, stored.viewers)
+    rooms = Rooms(
+        channel=lambda room: room,
+        view=stored.view,
+        since=stored.since,
+        missed=stored.missed,
+        positions=stored.positions,
+        count_viewers=stored.count_viewers,
+        viewers=stored.viewers,
+        seal=cursors.seal,
+    )
     settings: dict[str, Any] = {"tick_ms": 0, "buffer_bytes_max": BUFFER_BYTES_MAX, "reading_pause_ms": 0} | changes
     return Hub(Engine(), rooms, worker="w", **settings)  # type: ignore[arg-type]

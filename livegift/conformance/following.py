@@ -225,6 +225,48 @@ async def creator_feed(t: Trial) -> None:
     await t.shown(*missed)
 
 
+async def creator_cursor(t: Trial) -> None:
+    """Resumes the creator's feed by its cursor, and shows what was missed once, before the snapshot."""
+    room = ScriptedRoom(is_creators=True)
+    peer = await t.connect()
+    await t.follow(peer, room, feed="creator")
+    first = room.gift()
+    await peer.say(room.frame(first))
+    await t.shown(first)
+    at = room.cursor
+    await peer.close(4501)
+    back = await t.back("after close code 4501")
+    _gave_back(t, await t.resumed(back, room, offset=first.offset, why="after close code 4501"), at)
+    page = [room.gift() for _ in range(2)]
+    await back.say(room.missed(*page))
+    await t.shown(*page)
+    back.cut()
+    back = await t.back()
+    command = await t.command(back, Subscribe, "did not subscribe again after its catch-up was cut off")
+    _gave_back(t, command, room.missed(*page).cursor)
+    last = room.gift()
+    room.rebuild()
+    await back.say(room.missed(page[-1], last), room.subscribed(command))
+    await t.until(lambda: _place(t, "snapshot") and True, "did not report the snapshot that followed what was missed")
+    t.expect(_place(t, "event") < _place(t, "snapshot"), "showed the snapshot before the gifts that lead to it")
+    await t.shown(last)
+    await t.saw("snapshot", "did not report the snapshot", room=room.name)
+    await t.state_is(room, "after what was missed")
+    new = room.gift()
+    await back.say(room.frame(new))
+    await t.shown(new)
+
+
+def _place(t: Trial, saw: str) -> int:
+    """Return the place among the reports, from 1, of the first of a kind; 0: there is none."""
+    return next((place for place, report in enumerate(t.bridge.reports, 1) if report["saw"] == saw), 0)
+
+
+def _gave_back(t: Trial, command: Subscribe, cursor: object) -> None:
+    found = command.since.cursor if command.since else None
+    t.expect(found == cursor, f"resumed the creator's feed with the cursor {found!r}; the last one was {cursor!r}")
+
+
 async def room_refused(t: Trial) -> None:
     """Reports a room that is refused for good, and asks again for one that is refused for now."""
     room = ScriptedRoom()

@@ -3,12 +3,14 @@
 from itertools import count
 from typing import Literal
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, UnsetType, convert, structs, to_builtins
 
 from livegift.wire.messages import (
     AnyEvent,
     GiftEvent,
     GiftInfo,
+    Missed,
+    MissedGift,
     OpenCombo,
     RoomFrame,
     Sender,
@@ -23,6 +25,7 @@ from livegift.wire.messages import (
 )
 
 SENDER = User("u-ada", "Ada")
+UNKNOWN_SUM = to_builtins(Sender(SENDER.id, SENDER.name, False, None))
 RECEIVER = User("u-luna", "Luna")
 ROSE = GiftInfo("rose", "Rose", 10, 1)
 MESSAGE = "für dich 🌹 李小龍"
@@ -44,6 +47,11 @@ class ScriptedRoom:
     def totals(self) -> Totals:
         """The sums now."""
         return Totals(self.coins, self.gifts, 1)
+
+    @property
+    def cursor(self) -> str | UnsetType:
+        """The creator's cursor now, which is none of a real server's."""
+        return f"at-{self.epoch}-{self.offset}" if self._is_creators else UNSET
 
     def gift(self, event_id: str | None = None, *, coins: int = 10) -> GiftEvent:
         """Make the next event: Ada's gift of so many coins."""
@@ -84,7 +92,13 @@ class ScriptedRoom:
             offset=events[-1].offset,
             events=list(events),
             totals=self.totals,
+            cursor=self.cursor,
         )
+
+    def missed(self, *events: GiftEvent) -> Missed:
+        """Return these gifts as the book has them."""
+        gifts = [convert(to_builtins(event) | {"sender": UNKNOWN_SUM, "combo": None}, MissedGift) for event in events]
+        return Missed(room=self.name, events=gifts, cursor=f"after-{events[-1].event_id}")
 
     def snapshot(self) -> Snapshot:
         """Return the room as it is."""
@@ -117,4 +131,5 @@ class ScriptedRoom:
             events=events,
             totals=self.totals,
             snapshot=snapshot,
+            cursor=self.cursor,
         )

@@ -38,6 +38,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         following.unknown,
         following.big_numbers,
         following.creator_feed,
+        following.creator_cursor,
         following.room_refused,
         sending.send,
         sending.lost_reply,
@@ -50,7 +51,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         sending.bad_id,
     )
 }
-OPTIONAL: Final = frozenset({"creator-feed"})
+OPTIONAL: Final = frozenset({"creator-feed", "creator-cursor"})
 """What an SDK may leave out and still conform."""
 READY_MS = 10_000
 """How long a bridge may take to say that it is ready."""

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from livegift.clock import now_ms
+from livegift.domain.cursor import BadCursor
 from livegift.domain.refusal import Refusal
 from livegift.edge.answers import accepted, faulted, refused
 from livegift.edge.auth import TokenRefused, verify
@@ -120,12 +121,19 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     if command.feed == "creator" and room.creator_id != claims.user:
         connection.send(error(command.id, "not_allowed"))
         return
+    place = None
+    if command.feed == "creator" and command.since is not None and command.since.cursor is not None:
+        try:
+            place = context.cursors.open(command.room, command.since.cursor)
+        except BadCursor as no:
+            connection.send(error(command.id, "bad_request", f"{no}; without one a snapshot is to be had."))
+            return
     if command.room not in connection.rooms and len(connection.rooms) >= ROOMS_MAX:
         connection.send(error(command.id, "bad_request", f"A connection follows at most {ROOMS_MAX} rooms."))
         return
     if command.room not in connection.rooms:
         connection.rooms = _and_room(connection.rooms, command.room)
-    await context.hub.join(connection, command.room, command.feed, command.since, command.id)
+    await context.hub.join(connection, command.room, command.feed, command.since, command.id, place)
     if not connection.is_open:
         context.hub.leave(connection, command.room)
 

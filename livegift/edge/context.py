@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from livegift.clock import monotonic_ms
 from livegift.config import Config
+from livegift.domain.cursor import Cursors
 from livegift.edge.admission import Admission
 from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
@@ -17,6 +18,7 @@ from livegift.telemetry import Counters
 
 if TYPE_CHECKING:
     from livegift.edge.connection import Connection
+    from livegift.edge.event_stream import EventStream
 
 ROOM_READY_MS = 5_000
 POLL_S = 0.02
@@ -31,6 +33,7 @@ class EdgeContext:
     gifting: Gifting
     book: Book
     hub: Hub
+    cursors: Cursors
     wheel: Wheel
     admission: Admission
     tasks: asyncio.TaskGroup
@@ -38,6 +41,7 @@ class EdgeContext:
     turnstile: Turnstile = field(default_factory=Turnstile)
     connections: "set[Connection]" = field(default_factory=set)
     people: "dict[str, tuple[Connection, ...]]" = field(default_factory=dict)
+    streams: "set[EventStream]" = field(default_factory=set)
     is_draining: bool = False
     """It is about to leave: not ready, and nobody new is let in."""
     is_flushing: bool = False

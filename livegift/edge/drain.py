@@ -82,6 +82,8 @@ async def _flush(context: EdgeContext) -> None:
 
 
 async def _close(context: EdgeContext) -> None:
+    for stream in list(context.streams):
+        stream.close(1012, "this server restarts")
     for number, connection in enumerate(list(context.connections)):
         connection.close(1012, "this server restarts")
         if number % AT_ONCE == AT_ONCE - 1:

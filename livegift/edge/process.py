@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -26,9 +26,10 @@ from starlette_compress import CompressMiddleware
 
 from livegift.clock import monotonic_ms
 from livegift.config import Config
-from livegift.edge import http, pages
+from livegift.domain.cursor import Cursors
+from livegift.edge import event_stream, http, pages
 from livegift.edge.admission import Admission
-from livegift.edge.connection import bind
+from livegift.edge.connection import Connection, bind
 from livegift.edge.context import EdgeContext
 from livegift.edge.drain import drain
 from livegift.edge.gate import Gate
@@ -40,15 +41,17 @@ from livegift.errors import Fault
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
-from livegift.hub.viewer import WriteToAll
+from livegift.hub.viewer import Viewer, offer_each
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
 from livegift.rooms.keys import RoomKeys
+from livegift.rooms.missed import MissedGifts
 from livegift.rooms.reader import RoomReader
 from livegift.store.directory import Directory
 from livegift.store.open import open_book, prepare
 from livegift.telemetry import Counters
+from livegift.wire.codec import EVENT_STREAM
 from livegift.wire.messages import WalletPush
 
 REPORT_S = 1.0
@@ -103,7 +106,18 @@ async def serve_until(
             on_wallet=gifting.wallet_moved,
             on_rooms=directory.forget_rooms,
         )
-        rooms = Rooms(reader.channel, reader.view, reader.since, reader.positions, reader.count_viewers, reader.viewers)
+        missed = MissedGifts(book, secret=secret, incarnation=facts.incarnation)
+        cursors = Cursors(secret, facts.incarnation)
+        rooms = Rooms(
+            channel=reader.channel,
+            view=reader.view,
+            since=reader.since,
+            missed=missed.between,
+            positions=reader.positions,
+            count_viewers=reader.count_viewers,
+            viewers=reader.viewers,
+            seal=cursors.seal,
+        )
         hub = Hub(
             client,
             rooms,
@@ -111,7 +125,7 @@ async def serve_until(
             tick_ms=config.tick_ms,
             buffer_bytes_max=config.viewer_buffer_bytes_max,
             events_per_s=config.room_events_per_s,
-            write_to_all=cast(WriteToAll, write_to_all),  # its viewers are our connections
+            write_to_all=_write_to_all,
         )
         async with asyncio.TaskGroup() as tasks:
             context = EdgeContext(
@@ -120,6 +134,7 @@ async def serve_until(
                 gifting=gifting,
                 book=book,
                 hub=hub,
+                cursors=cursors,
                 wheel=Wheel(monotonic_ms()),
                 admission=Admission(burst=config.send_burst, rate_per_s=config.send_rate_per_s),
                 tasks=tasks,
@@ -141,6 +156,13 @@ async def serve_until(
     finally:
         await client.aclose()
         await book.close()
+
+
+def _write_to_all(viewers: Sequence[Viewer], frames: bytes, unsent_bytes_max: int) -> list[Viewer]:
+    """Write to viewers of one codec, quicker where they are connections."""
+    if viewers and viewers[0].codec is EVENT_STREAM:
+        return offer_each(viewers, frames, unsent_bytes_max)
+    return cast(list[Viewer], write_to_all(cast(Sequence[Connection], viewers), frames, unsent_bytes_max))
 
 
 class _Server(uvicorn.Server):
@@ -196,7 +218,7 @@ def _uvicorn_config(context: EdgeContext) -> uvicorn.Config:
 def make_app(context: EdgeContext) -> Starlette:
     """Return the HTTP application of this process."""
     app = Starlette(
-        routes=[*http.routes(), *pages.routes()],
+        routes=[*http.routes(), event_stream.route(), *pages.routes()],
         exception_handlers={Problem: on_problem, Fault: on_fault, HTTPException: on_http, Exception: on_bug},
         middleware=[
             Middleware(SecureASGIMiddleware, secure=security_headers()),

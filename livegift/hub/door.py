@@ -7,9 +7,13 @@ all; what has to be read is read once for all who wait for it. Answers that are 
 import asyncio
 from collections.abc import Callable, Sequence
 
+from msgspec import UNSET
+
 from livegift.clock import monotonic_ms
+from livegift.domain.cursor import Place
 from livegift.errors import Unavailable
 from livegift.hub.frames import Feed, framed, room_frame
+from livegift.hub.missed import missed_pages, place_of
 from livegift.hub.replies import recovered, snapshot_push, with_snapshot
 from livegift.hub.room import Room
 from livegift.hub.stored import Rooms
@@ -20,6 +24,8 @@ from livegift.wire.messages import Since
 
 FEEDING_WAIT_S = 5.0
 POLL_S = 0.05
+STALL_MS = 10_000
+"""How long a creator may take to read a page of what it has missed."""
 READINGS_MAX = 8
 """How often a room is read for one who joins, if it moves on meanwhile; then the client asks again."""
 
@@ -31,10 +37,17 @@ class Door:
     """The door to all rooms of this process."""
 
     def __init__(
-        self, read: Rooms, *, pause_ms: int, schedule: Callable[[Room], None], fill: Callable[[Room], None]
+        self,
+        read: Rooms,
+        *,
+        pause_ms: int,
+        unsent_bytes_max: int,
+        schedule: Callable[[Room], None],
+        fill: Callable[[Room], None],
     ) -> None:
         self._read = read
         self._pause_ms = pause_ms
+        self._unsent_bytes_max = unsent_bytes_max
         self._schedule = schedule
         self._fill = fill
         self._histories: dict[str, Shared[Since, History | None]] = {}
@@ -46,8 +59,19 @@ class Door:
         self._histories.pop(room_id, None)
         self._views.pop(room_id, None)
 
-    async def let_in(self, room: Room, viewer: Viewer, feed: Feed, since: Since | None, command_id: int) -> None:
-        """Write ``subscribed``; from then on the viewer stands in the room. Raises ``Unavailable``."""
+    async def let_in(
+        self,
+        room: Room,
+        viewer: Viewer,
+        feed: Feed,
+        since: Since | None,
+        command_id: int,
+        place: Place | None = None,
+    ) -> None:
+        """Write ``subscribed``; from then on the viewer stands in the room. Raises ``Unavailable``.
+
+        What lies between a creator's ``place`` and the snapshot that it gets is written before, from the book.
+        """
         room.leave(viewer)
         room.enter(viewer, feed)
         if self._from_memory(room, viewer, feed, since, command_id):
@@ -63,9 +87,12 @@ class Door:
                     return
             for _ in range(READINGS_MAX):
                 moves = room.moves
-                view, count = await self.snap(room)
+                view, count = await self._snap_beyond(room, place)
+                if place is not None and not await self._write_missed(room, viewer, mine, place, view):
+                    return
                 if room.joining.get(viewer) is not mine:
                     return
+                place = place and place_of(view)
                 self.begin(room, view)
                 if room.moves == moves and self._with_view(room, viewer, feed, view, count, command_id):
                     return
@@ -85,7 +112,8 @@ class Door:
 
         def encode() -> bytes:
             events = room.after(since.offset)
-            return framed(viewer.codec, recovered(command_id, room.room_id, feed, since, events, room.totals))
+            cursor = room.cursor if feed == "creator" else UNSET
+            return framed(viewer.codec, recovered(command_id, room.room_id, feed, since, events, room.totals, cursor))
 
         key = ("recovered", viewer.codec.subprotocol, feed, command_id, since.offset, room.epoch, room.offset)
         viewer.write(room.replies.get(key, encode))
@@ -98,7 +126,8 @@ class Door:
             return False
 
         def encode() -> bytes:
-            return framed(viewer.codec, with_snapshot(command_id, room.room_id, feed, view, count))
+            cursor = self._read.seal(room.room_id, place_of(view)) if feed == "creator" else UNSET
+            return framed(viewer.codec, with_snapshot(command_id, room.room_id, feed, view, count, cursor))
 
         key = ("snapshot", viewer.codec.subprotocol, feed, command_id, view.epoch, view.offset, count)
         viewer.write(room.replies.get(key, encode))
@@ -125,8 +154,11 @@ class Door:
         for viewer, held in viewers:
             if room.joining.get(viewer) is not held:
                 continue
-            room.lagging.discard(viewer)
             feed = room.feeds[viewer]
+            if feed == "creator":
+                room.part(viewer, "the creator feed has met a hole")
+                continue
+            room.lagging.discard(viewer)
             frame = self._pushed(room, viewer, feed, view, count)
             largest = max(largest, len(frame))
             viewer.write(frame)
@@ -152,7 +184,8 @@ class Door:
 
             def encode() -> bytes:
                 events = room.after(offset)
-                return framed(viewer.codec, room_frame(room.room_id, epoch, events, room.totals, feed))
+                cursor = room.cursor if feed == "creator" else UNSET
+                return framed(viewer.codec, room_frame(room.room_id, epoch, events, room.totals, feed, cursor))
 
             key = ("rest", viewer.codec.subprotocol, feed, offset, epoch, room.offset)
             viewer.write(room.replies.get(key, encode))
@@ -168,14 +201,14 @@ class Door:
     def begin(self, room: Room, view: RoomView) -> None:
         """Put a room that stands nowhere yet at a snapshot's place."""
         if not room.epoch:
-            self._follow_up(room, room.begin(view.epoch, view.offset, view.totals))
+            self._follow_up(room, room.begin(view.epoch, view.offset, view.totals, view.marks))
 
     def _learn(self, room: Room, history: History | None) -> None:
         """Let the room know what was read of its history, also what it should have heard."""
         if history is None:
             return
         if not room.epoch:
-            self._follow_up(room, room.begin(history.epoch, history.offset, history.totals))
+            self._follow_up(room, room.begin(history.epoch, history.offset, history.totals, history.marks))
         room.remember(history)
         if room.is_filling:
             return  # that takes care of what came since
@@ -190,6 +223,39 @@ class Door:
             self._fill(room)
         elif room.pending:
             self._schedule(room)
+
+    # --- what creators have missed ---
+
+    async def _snap_beyond(self, room: Room, place: Place | None) -> Snap:
+        """Return the room's state once it holds all that a creator has seen.
+
+        After an engine's restart a room may stand behind that, until it is fed. Raises ``Unavailable``.
+        """
+        until = monotonic_ms() + int(FEEDING_WAIT_S * 1_000)
+        while True:
+            view, count = await self.snap(room)
+            if place is None or not place_of(view).is_behind(place.marks):
+                return view, count
+            if monotonic_ms() > until:
+                raise Unavailable(f"room {room.room_id} is being filled from the book")
+            await asyncio.sleep(POLL_S)
+
+    async def _write_missed(self, room: Room, viewer: Viewer, mine: object, place: Place, view: RoomView) -> bool:
+        """Write what the book has between a creator's place and a state of the room; False if the creator has left.
+
+        It takes as long as the creator takes to read it, and no more than a page waits for that.
+        """
+        async for message, _ in missed_pages(self._read, room.room_id, place, view):
+            if room.joining.get(viewer) is not mine:
+                return False
+            viewer.write(framed(viewer.codec, message))
+            until = monotonic_ms() + STALL_MS
+            while room.joining.get(viewer) is mine and viewer.unsent_bytes() > self._unsent_bytes_max:
+                if monotonic_ms() > until:
+                    room.part(viewer, "the creator feed was too slow")
+                else:
+                    await asyncio.sleep(POLL_S)
+        return room.joining.get(viewer) is mine
 
     # --- readings ---
 

@@ -1,22 +1,34 @@
 """Events to bytes that may be written to any number of viewers: encoded once, framed once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from websockets.frames import Frame, Opcode
 
-from livegift.wire.codec import Codec
+from livegift.domain.cursor import Place
+from livegift.wire.codec import EVENT_STREAM, Codec
 from livegift.wire.folds import RoomView
 from livegift.wire.messages import AnyEvent, Message, RoomFrame, Session, Snapshot, Totals
 
 Feed = Literal["viewer", "creator"]
+Seal = Callable[[str, Place], str]
+"""Makes the cursor of a place in a room."""
 
 
 def framed(codec: Codec, message: Message) -> bytes:
-    """Return a message as one WebSocket frame of the server's (unmasked)."""
+    """Return a message as one WebSocket frame of the server's (unmasked), or as one server-sent event."""
+    if codec is EVENT_STREAM:
+        return _streamed(message)
     return Frame(Opcode.TEXT if codec.is_text else Opcode.BINARY, codec.encode(message)).serialize(mask=False)
+
+
+def _streamed(message: Message) -> bytes:
+    cursor = getattr(message, "cursor", UNSET)
+    head = "" if cursor is UNSET else f"id: {cursor}\n"
+    head += f"event: {message.__struct_config__.tag}\ndata: "
+    return head.encode() + EVENT_STREAM.encode(message) + b"\n\n"  # JSON holds no raw newline
 
 
 def for_feed(events: Sequence[AnyEvent], feed: Feed) -> list[AnyEvent]:
@@ -26,7 +38,9 @@ def for_feed(events: Sequence[AnyEvent], feed: Feed) -> list[AnyEvent]:
     return [msgspec.structs.replace(event, points_total=UNSET, session=UNSET) for event in events]
 
 
-def room_frame(room_id: str, epoch: str, events: Sequence[AnyEvent], totals: Totals, feed: Feed) -> RoomFrame:
+def room_frame(
+    room_id: str, epoch: str, events: Sequence[AnyEvent], totals: Totals, feed: Feed, cursor: str | UnsetType = UNSET
+) -> RoomFrame:
     """Return the message that carries these events, of which there is at least one."""
     return RoomFrame(
         room=room_id,
@@ -35,6 +49,7 @@ def room_frame(room_id: str, epoch: str, events: Sequence[AnyEvent], totals: Tot
         offset=events[-1].offset,
         events=for_feed(events, feed),
         totals=totals,
+        cursor=cursor,
     )
 
 

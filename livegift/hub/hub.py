@@ -1,9 +1,10 @@
 """The hub: folds come in from Redis, frames go out to this process' viewers.
 
 Pub/sub is a hint. Each second the rooms' positions are compared with the stored ones and gaps are filled from the
-history; what can't be had, or a new epoch, becomes a ``snapshot``. A fold for a quiet room leaves at once, or, where
-many watch, after a moment (``_gather_ms``); those that follow within a tick leave together, in a pass that has a chunk
-of the room's viewers at a time: between two the loop, and so every other room and command, has its turn.
+history; what can't be had, or a new epoch, becomes a ``snapshot``. A creator's feed, which may lack nothing, is closed
+instead: it comes back with its cursor, and the book has what it missed. A fold for a quiet room leaves at once, or,
+where many watch, after a moment (``_gather_ms``); those that follow within a tick leave together, in a pass that has a
+chunk of the room's viewers at a time: between two the loop, and so every other room and command, has its turn.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 import structlog
 
 from livegift.clock import monotonic_ms
+from livegift.domain.cursor import Place
 from livegift.domain.headcount import Sample, person_hash
 from livegift.engine import Client, faults
 from livegift.errors import Fault
@@ -79,7 +81,13 @@ class Hub:
         self._fill: asyncio.Queue[Room] = asyncio.Queue()
         self._follow: asyncio.Queue[Room] = asyncio.Queue()
         self._counted: dict[str, tuple[Sample, int]] = {}
-        self._door = Door(rooms, pause_ms=reading_pause_ms, schedule=self._schedule, fill=self._fill.put_nowait)
+        self._door = Door(
+            rooms,
+            pause_ms=reading_pause_ms,
+            unsent_bytes_max=buffer_bytes_max,
+            schedule=self._schedule,
+            fill=self._fill.put_nowait,
+        )
         self._looks = 0
         self.writes = 0
         self.events = 0
@@ -104,9 +112,20 @@ class Hub:
 
     # --- joining and leaving ---
 
-    async def join(self, viewer: Viewer, room_id: str, feed: Feed, since: Since | None, command_id: int) -> None:
-        """Let a viewer in: write ``subscribed``, and every event after it in order. Raises ``Unavailable``."""
-        await self._door.let_in(await self._room(room_id), viewer, feed, since, command_id)
+    async def join(
+        self,
+        viewer: Viewer,
+        room_id: str,
+        feed: Feed,
+        since: Since | None,
+        command_id: int,
+        place: Place | None = None,
+    ) -> None:
+        """Let a viewer in: write ``subscribed``, and every event after it in order. Raises ``Unavailable``.
+
+        A creator that gives the ``place`` of its cursor gets every gift after it, if need be from the book.
+        """
+        await self._door.let_in(await self._room(room_id), viewer, feed, since, command_id, place)
 
     async def _room(self, room_id: str) -> Room:
         """Return the room, which is there only once its channel is subscribed. Raises ``Unavailable``."""
@@ -121,7 +140,7 @@ class Hub:
                 async with faults():
                     await self._subscription.subscribe(channel)
                 self._channels[channel] = room_id
-                room = self._rooms[room_id] = Room(room_id, self._write_to_all, self._events_per_s)
+                room = self._rooms[room_id] = Room(room_id, self._read.seal, self._write_to_all, self._events_per_s)
                 self._wanted.set()
         return room
 
@@ -351,7 +370,7 @@ class Hub:
             self._door.put_off(room, held)
             raise
         if moves_room:
-            room.move(view.epoch, view.offset, view.totals)
+            room.move(view.epoch, view.offset, view.totals, view.marks)
             # Who was let in meanwhile stood where the room stood before.
             held += [(viewer, room.hold(viewer)) for viewer in room.feeds.keys() - room.joining]
             moves = room.moves

@@ -10,7 +10,10 @@ simple, and is tried in tests/unit/hub/test_passes.py:
 
 from collections.abc import Sequence
 
-from livegift.hub.frames import Feed, framed, room_frame
+from msgspec import UNSET, UnsetType
+
+from livegift.domain.cursor import Marks, Place
+from livegift.hub.frames import Feed, Seal, framed, room_frame
 from livegift.hub.viewer import Viewer
 from livegift.wire.codec import Codec
 from livegift.wire.folds import Fold
@@ -29,7 +32,7 @@ class Pass:
     It has still to reach the ``audiences``, but for those who are ``excused``.
     """
 
-    __slots__ = ("_audiences", "_excused", "_folds", "_frames", "_news", "_room_id", "offset")
+    __slots__ = ("_audiences", "_excused", "_folds", "_frames", "_marks", "_news", "_room_id", "_seal", "offset")
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class Pass:
         excused: set[Viewer],
         *,
         offset: int,
+        marks: Marks,
+        seal: Seal,
         news: Message | None = None,
     ) -> None:
         self.offset = offset
@@ -47,6 +52,7 @@ class Pass:
         self._room_id = room_id
         self._folds = folds
         self._news = news
+        self._marks, self._seal = marks, seal
         self._frames: dict[tuple[str, Feed, int], bytes] = {}
 
     def excuse(self, viewer: Viewer) -> None:
@@ -81,24 +87,42 @@ class Pass:
         key = (codec.subprotocol, feed, after)
         frames = self._frames.get(key)
         if frames is None:
-            frames = joined(self._room_id, self._folds, codec, feed, after=after) if self._folds else b""
+            frames = b""
+            if self._folds:
+                frames = joined(
+                    self._room_id, self._folds, codec, feed, after=after, marks=self._marks, seal=self._seal
+                )
             if self._news is not None:
                 frames += framed(codec, self._news)
             self._frames[key] = frames
         return frames
 
 
-def joined(room_id: str, folds: Sequence[Fold], codec: Codec, feed: Feed, *, after: int = 0) -> bytes:
-    """Return the events after an offset as frames in one piece; folds share a frame as long as it stays small."""
+def joined(
+    room_id: str, folds: Sequence[Fold], codec: Codec, feed: Feed, *, after: int = 0, marks: Marks, seal: Seal
+) -> bytes:
+    """Return the events after an offset as frames in one piece; folds share a frame as long as it stays small.
+
+    ``marks`` are the room's before these folds; the creator's frames carry those at their end, in a cursor.
+    """
     frames: list[bytes] = []
     events: list[AnyEvent] = []
-    totals = folds[0].totals
+    totals, marks = folds[0].totals, marks.copy()
+
+    def frame() -> bytes:
+        epoch = folds[0].epoch
+        cursor: str | UnsetType = UNSET
+        if feed == "creator":
+            cursor = seal(room_id, Place(epoch, events[-1].offset, totals.coins, totals.gifts, marks))
+        return framed(codec, room_frame(room_id, epoch, events, totals, feed, cursor))
+
     for fold in folds:
         own = [event for event in fold.events if event.offset > after]
         if events and len(events) + len(own) > FRAME_EVENTS_MAX:
-            frames.append(framed(codec, room_frame(room_id, fold.epoch, events, totals, feed)))
+            frames.append(frame())
             events = []
         events, totals = events + own, fold.totals
+        marks |= fold.marks
     if events:
-        frames.append(framed(codec, room_frame(room_id, folds[-1].epoch, events, totals, feed)))
+        frames.append(frame())
     return b"".join(frames)

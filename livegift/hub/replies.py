@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from livegift.hub.frames import Feed, for_feed, snapshot_of
 from livegift.wire.folds import RoomView
@@ -16,7 +16,13 @@ def snapshot_push(room_id: str, view: RoomView, viewers: int, feed: Feed) -> Sna
 
 
 def recovered(
-    command_id: int, room_id: str, feed: Feed, since: Since, events: Sequence[AnyEvent], totals: Totals
+    command_id: int,
+    room_id: str,
+    feed: Feed,
+    since: Since,
+    events: Sequence[AnyEvent],
+    totals: Totals,
+    cursor: str | UnsetType,
 ) -> Subscribed:
     """Return the answer to who gets exactly what it has missed."""
     return Subscribed(
@@ -29,10 +35,13 @@ def recovered(
         events=for_feed(events, feed),
         totals=totals,
         snapshot=None,
+        cursor=cursor,
     )
 
 
-def with_snapshot(command_id: int, room_id: str, feed: Feed, view: RoomView, viewers: int) -> Subscribed:
+def with_snapshot(
+    command_id: int, room_id: str, feed: Feed, view: RoomView, viewers: int, cursor: str | UnsetType
+) -> Subscribed:
     """Return the answer to who begins, or has been away too long."""
     return Subscribed(
         id=command_id,
@@ -44,4 +53,5 @@ def with_snapshot(command_id: int, room_id: str, feed: Feed, view: RoomView, vie
         events=[],
         totals=view.totals,
         snapshot=snapshot_of(view, viewers, feed),
+        cursor=cursor,
     )

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
+from livegift.domain.cursor import Marks, Place
 from livegift.domain.headcount import Headcount, person_hash
-from livegift.hub.frames import Feed
+from livegift.hub.frames import Feed, Seal
 from livegift.hub.meter import EVENTS_PER_S, Meter
 from livegift.hub.passes import Audiences, Pass
 from livegift.hub.viewer import Viewer, WriteToAll, offer_each
@@ -59,9 +60,16 @@ class Replies:
 class Room:
     """A room with local viewers."""
 
-    def __init__(self, room_id: str, write_to_all: WriteToAll = offer_each, events_per_s: int = EVENTS_PER_S) -> None:
+    def __init__(
+        self,
+        room_id: str,
+        seal: Seal,
+        write_to_all: WriteToAll = offer_each,
+        events_per_s: int = EVENTS_PER_S,
+    ) -> None:
         self.room_id = room_id
         self.meter = Meter(events_per_s)
+        self._seal = seal
         self._write_to_all = write_to_all
         self.epoch = ""
         """Empty until the room's position has been read."""
@@ -70,6 +78,10 @@ class Room:
         """What waits for the next pass."""
         self.under_way: Pass | None = None
         self.totals = Totals(0, 0, 0)
+        self.marks: Marks = {}
+        """Where the partitions stand at ``offset``."""
+        self._passed: Marks = {}
+        """Where they stood after the last pass that has begun."""
         self.feeds: dict[Viewer, Feed] = {}
         self._audiences: Audiences = {}
         self.joining: dict[Viewer, object] = {}
@@ -136,24 +148,33 @@ class Room:
 
     # --- where it stands ---
 
+    @property
+    def cursor(self) -> str:
+        """The cursor of who has got everything up to ``offset``."""
+        return self._seal(
+            self.room_id, Place(self.epoch, self.offset, self.totals.coins, self.totals.gifts, self.marks)
+        )
+
     def hear(self, fold: Fold) -> None:
         """Keep a fold until the room's position has been read."""
         if len(self._heard) < HEARD_FOLDS_MAX:
             self._heard.append(fold)
 
-    def begin(self, epoch: str, offset: int, totals: Totals) -> bool:
+    def begin(self, epoch: str, offset: int, totals: Totals, marks: Marks) -> bool:
         """Stand at a position that was read, and take what was heard since; False if there is a hole in that."""
         assert not self.epoch
         self.epoch, self.offset, self.totals = epoch, offset, totals
+        self.marks, self._passed = marks.copy(), marks
         heard, self._heard = self._heard, []
         return len(heard) < HEARD_FOLDS_MAX and all(self.take(fold) for fold in heard)
 
-    def move(self, epoch: str, offset: int, totals: Totals) -> None:
+    def move(self, epoch: str, offset: int, totals: Totals, marks: Marks) -> None:
         """Go on at a snapshot's place; whoever stands here must be given that snapshot."""
         self.moves += 1
         self._recent.clear()
         self._fresh_events = 0
         self.epoch, self.offset, self.pending, self.totals = epoch, offset, [], totals
+        self.marks, self._passed = marks.copy(), marks
         self.under_way = None
         self.ahead.clear()
 
@@ -167,10 +188,11 @@ class Room:
         if events[0].offset != self.offset + 1:
             return False
         self.offset = events[-1].offset
-        self.pending.append(Fold(fold.epoch, fold.offset, fold.totals, events))
+        self.pending.append(Fold(fold.epoch, fold.offset, fold.totals, events, fold.marks))
         self._recent.extend(events)
         self._fresh_events += len(events)
         self.totals = fold.totals
+        self.marks |= fold.marks
         return True
 
     @property
@@ -192,7 +214,14 @@ class Room:
         if not folds and news is None:
             return
         excused = {*self.joining, *self.lagging}
-        self.under_way = Pass(self.room_id, folds, self._audiences, excused, offset=self.offset, news=news)
+        self.under_way = Pass(
+            *(self.room_id, folds, self._audiences, excused),
+            offset=self.offset,
+            marks=self._passed,
+            seal=self._seal,
+            news=news,
+        )
+        self._passed = self.marks.copy()
 
     def write_on(self, *, viewers_max: int, buffer_bytes_max: int) -> int:
         """Go on with the pass for so many viewers, if there is one; returns the number of writes."""
@@ -226,10 +255,9 @@ class Room:
         return 0
 
     def _leave_behind(self, viewer: Viewer, feed: Feed) -> None:
-        # A creator's feed has no holes: it is told to come back and resumes by offset.
+        # A creator's feed has no holes: it is told to come back and resumes where it was.
         if feed == "creator":
-            self.leave(viewer)
-            viewer.close(4501, "the creator feed was too slow")
+            self.part(viewer, "the creator feed was too slow")
         else:
             self.lagging.add(viewer)
 
@@ -258,6 +286,11 @@ class Room:
         self.viewers, self.told_ms = viewers, now_ms
         self.news = ViewersPush(room=self.room_id, viewers=viewers)
         return True
+
+    def part(self, viewer: Viewer, reason: str) -> None:
+        """End a creator's feed that can't go on without a hole: it comes back and resumes by its cursor."""
+        self.leave(viewer)
+        viewer.close(4501, reason)
 
     def leave(self, viewer: Viewer) -> None:
         """Forget a viewer."""

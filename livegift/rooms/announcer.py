@@ -12,14 +12,14 @@ import structlog
 from redis.exceptions import RedisError
 
 from livegift.clock import now_ms
-from livegift.domain.identity import event_id, pseudonym
+from livegift.domain.identity import pseudonym
 from livegift.engine import Arg, Call, Client, Script, faults
 from livegift.errors import Fault
+from livegift.rooms.facts import gift_fact
 from livegift.rooms.keys import RoomKeys
 from livegift.store.events import SettledEvent
 from livegift.store.flusher_book import FlusherBook
-from livegift.wire.folds import ComboFact, GiftFact
-from livegift.wire.messages import GiftInfo, User
+from livegift.wire.folds import ComboFact
 
 CALL_EVENTS_MAX = 200
 FEED_EVENTS_MAX = 500
@@ -119,22 +119,16 @@ class Announcer:
 
     def _event_args(self, event: SettledEvent) -> list[Arg]:
         e = event.entry
-        name = event_id(
-            self._secret, incarnation=self._incarnation, partition=event.partition, epoch=event.epoch, seq=event.seq
-        )
-        sender = None if e.anonymous else User(e.sender_id, e.sender_name)
-        receiver = User(e.receiver_id, e.receiver_name)
-        gift = GiftInfo(e.gift_id, e.gift_name, e.price_coins, e.tier)
-        fact = GiftFact(name, event.ts_ms, sender, receiver, gift, e.count, e.coins, e.coins, e.message)
+        fact = gift_fact(event, secret=self._secret, incarnation=self._incarnation)
         combo_key, combo_fact = "", b""
-        if sender is not None and e.streakable:
+        if fact.sender is not None and e.streakable:
             combo_key = f"{e.sender_id} {e.gift_id} {e.receiver_id}"
-            combo_fact = _json.encode(ComboFact(sender, receiver, gift))
+            combo_fact = _json.encode(ComboFact(fact.sender, fact.receiver, fact.gift))
         who = f"u{e.sender_id}"
         if e.anonymous:
             who = "a" + pseudonym(self._secret, room_id=e.room_id, user_id=e.sender_id)
         return [
-            *(event.partition, event.seq, event.prev, event.ts_ms, name, e.coins, e.count, event.earned),
+            *(event.partition, event.seq, event.prev, event.ts_ms, fact.event_id, e.coins, e.count, event.earned),
             *(who, e.sender_name, combo_key, _json.encode(fact), combo_fact),
         ]
 

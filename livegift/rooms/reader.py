@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from livegift.clock import now_ms
+from livegift.domain.cursor import Marks
 from livegift.domain.headcount import Sample, estimate
 from livegift.engine import Client, faults
 from livegift.rooms.keys import RoomKeys
@@ -51,6 +52,7 @@ class RoomReader:
             points=int(state[b"points"]),
             top=_ranking(top, names)[: self._top_max],
             combos=[_combo(text) for text in combos],
+            marks=_marks(state),
         )
 
     async def since(self, room_id: str, epoch: str, offset: int) -> History | None:
@@ -60,15 +62,15 @@ class RoomReader:
         """
         state_key, *_, frames_key = self._keys.all(room_id)
         async with faults(), self._client.pipeline(transaction=True) as pipe:
-            pipe.hmget(state_key, ["epoch", "offset", "coins", "gifts", "senders"])
+            pipe.hgetall(state_key)
             pipe.xrange(frames_key, min=f"{epoch}-{offset + 1}" if epoch.isdigit() else "-")
-            (found_epoch, found_offset, *sums), entries = await pipe.execute()
-        if found_epoch is None or found_epoch.decode() != epoch or int(found_offset) < offset:
+            state, entries = await pipe.execute()
+        if not state or state[b"epoch"].decode() != epoch or int(state[b"offset"]) < offset:
             return None
-        totals, end = Totals(*map(int, sums)), int(found_offset)
+        totals, end = Totals(int(state[b"coins"]), int(state[b"gifts"]), int(state[b"senders"])), int(state[b"offset"])
         folds = [parse_fold(fields[b"d"]) for _, fields in entries] if offset < end else []
         after = max(offset, folds[0].events[0].offset - 1 if folds else end)
-        return History(epoch, after, end, folds, totals)
+        return History(epoch, after, end, folds, totals, _marks(state))
 
     async def positions(self, room_ids: list[str]) -> dict[str, tuple[str, int]]:
         """Return (epoch, offset) of the rooms that have state, in one round trip."""
@@ -125,6 +127,10 @@ def _said(value: bytes) -> tuple[int, Sample]:
 
 def _whole(score: Any) -> int:
     return int(float(score))
+
+
+def _marks(state: dict[bytes, bytes]) -> Marks:
+    return {int(field[2:]): int(value) for field, value in state.items() if field.startswith(b"m:")}
 
 
 def _ranking(top: list[tuple[bytes, int]], names: dict[bytes, bytes]) -> list[TopSender]:

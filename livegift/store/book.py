@@ -4,17 +4,19 @@ Reads and writes may use a database each, so that a write that waits for SQLite'
 changed here: a grant is an inbox entry, carried into the hot wallet by the flusher.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from uuid_utils import uuid7
 
 from livegift.domain.catalogue import Catalogue, GiftRow
 from livegift.domain.coins import is_amount
+from livegift.domain.cursor import Marks
 from livegift.domain.identity import Layout, partition_of
 from livegift.domain.people import InboxEntry, RoomRow, User, WalletRow
 from livegift.errors import Unavailable
-from livegift.store.events import MOVES, movement_delta
+from livegift.store.events import MOVES, SettledEvent, movement_delta
+from livegift.store.room_gifts import gifts_between
 from livegift.store.sql import Database, Row, Sql, one_row
 
 KINDS = ("recharge", "promo", "take", "chargeback", "adjustment")
@@ -256,6 +258,12 @@ class Book:
             )
         )
         return closed == 1
+
+    def gifts_between(
+        self, room_id: str, after: Marks, upto: Marks, *, page_max: int
+    ) -> AsyncIterator[list[SettledEvent]]:
+        """Yield a room's gifts beyond ``after`` and up to ``upto``; see ``store.room_gifts.gifts_between``."""
+        return gifts_between(self._reads, room_id, after, upto, page_max=page_max)
 
     async def catalogue(self) -> Catalogue:
         """Return the newest version of the catalogue."""

@@ -6,14 +6,13 @@ The flusher is the book's busiest writer and never runs two flushes at once.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from livegift.errors import CannotRun
 from livegift.store.events import PartitionBatch, SettledEvent
 from livegift.store.flush import flush
 from livegift.store.repartition import Closed, Moves, repartition
+from livegift.store.room_gifts import room_gifts_of
 from livegift.store.sql import Database, Sql, one_row
-from livegift.wire.journal import GiftEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +52,6 @@ class LiveRoom:
 
 _PARTITION = """SELECT p, epoch, mark, announced, generation, inbox_done, clock_ms, chain,
 (SELECT max(since_epoch) FROM layout) FROM partition"""
-
-_FEED = """
-SELECT gift.p, gift.epoch, gift.seq, gift.prev, gift.ts_ms, gift.gift_event_id, gift.digest, gift.sender_id, s.name,
-       gift.receiver_id, r.name, gift.room_id, gift.gift_id, catalogue.name, catalogue.tier, catalogue.streakable,
-       gift.catalogue_version, gift.rate_version, gift.price_coins, gift.count, gift.coins, gift.anonymous,
-       gift.message, gift.earned
-FROM gift
-LEFT JOIN person s ON s.id = gift.sender_id
-LEFT JOIN person r ON r.id = gift.receiver_id
-JOIN catalogue ON catalogue.version = gift.catalogue_version AND catalogue.id = gift.gift_id
-WHERE gift.room_id = $1 AND gift.p = $2 AND gift.seq > $3 ORDER BY gift.seq LIMIT $4
-"""
 
 
 class FlusherBook:
@@ -192,11 +179,11 @@ class FlusherBook:
             found: list[SettledEvent] = []
             horizon: int | None = None
             for (p,) in await sql.rows("SELECT p FROM room_mark WHERE room_id = $1", room_id):
-                rows = await sql.rows(_FEED, room_id, p, marks.get(p, 0), limit)
-                if len(rows) == limit:
-                    last = rows[-1][4]
+                events = await room_gifts_of(sql, room_id, p, after=marks.get(p, 0), limit=limit)
+                if len(events) == limit:
+                    last = events[-1].ts_ms
                     horizon = last if horizon is None else min(horizon, last)
-                found += [_settled(row) for row in rows]
+                found += events
             if horizon is not None:
                 found = [event for event in found if event.ts_ms <= horizon]
             return sorted(found, key=lambda event: (event.ts_ms, event.partition, event.seq))
@@ -260,11 +247,3 @@ class FlusherBook:
 
 def _salt() -> bytes:
     return secrets.token_bytes(16)
-
-
-def _settled(row: tuple[Any, ...]) -> SettledEvent:
-    p, epoch, seq, prev, ts_ms, *fields, earned = row
-    # The columns stand in the order of GiftEntry; SQLite has no booleans, and an erased person has no name.
-    fields[3], fields[5] = fields[3] or "", fields[5] or ""
-    fields[10], fields[16] = bool(fields[10]), bool(fields[16])
-    return SettledEvent(p, epoch, seq, prev, ts_ms, GiftEntry(*fields), earned)

@@ -18,6 +18,7 @@ PUSHES = (
     wire.Accepted,
     wire.Settled,
     wire.RoomFrame,
+    wire.Missed,
     wire.SnapshotPush,
     wire.ViewersPush,
     wire.WalletPush,

@@ -86,5 +86,7 @@ class _Reader:
 
 JSON: Final = Codec("livegift.v1.json", True, msgspec.json.Encoder().encode, _Reader(msgspec.json.Decoder))
 MSGPACK: Final = Codec("livegift.v1.msgpack", False, msgspec.msgpack.Encoder().encode, _Reader(msgspec.msgpack.Decoder))
+EVENT_STREAM: Final = Codec("event-stream", True, JSON.encode, JSON.decode_command)
+"""JSON as server-sent events: no subprotocol, and nothing is read."""
 CODECS: Final = {codec.subprotocol: codec for codec in (JSON, MSGPACK)}
 """Codecs by subprotocol, the default first."""

@@ -42,7 +42,7 @@ CLOSE: Final = {
     4408: "No connect within 5 s; don't reconnect.",
     4409: "Kicked; don't reconnect.",
     4500: "Drain; reconnect with jitter.",
-    4501: "The creator feed was too slow; reconnect and resume.",
+    4501: "The creator feed was too slow, or has met a hole; reconnect and resume.",
     4502: "The token ended; get a new one and reconnect.",
 }
 """WebSocket close codes of ours, and those of RFC 6455 that the server uses."""

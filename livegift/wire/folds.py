@@ -3,19 +3,20 @@
 One script call is one *fold*, a text of lines. cjson mangles big integers, so the script writes flat decimal
 text and passes the facts through as the JSON it was given::
 
-    <epoch> <last offset> <coins> <gifts> <senders>
+    <epoch> <last offset> <coins> <gifts> <senders>[ <partition>:<mark>]…
     g <offset> <sender coins|-> <combo id|-> <combo total> <combo coins> <creator's> <json>
     c <offset> <combo id> <total> <coins> <creator's> <ts_ms> <json>
     x <offset> <coins> <gifts> <senders> <event_id>
 
 ``g``: a gift, its JSON is a ``GiftFact``; ``c``: a combo ended, its JSON is a ``ComboFact``; ``x``: the room closed.
 The creator's four are points_total and the session's coins, points and gifts. The header's sums are those after
-the last line. JSON never holds a raw newline.
+the last line, its marks those that this call has moved. JSON never holds a raw newline.
 """
 
 import msgspec
 from msgspec import Struct
 
+from livegift.domain.cursor import Marks
 from livegift.wire.messages import (
     AnyEvent,
     ComboEnded,
@@ -47,6 +48,14 @@ class GiftFact(Struct, frozen=True):
     test: bool = False
 
 
+class MarkedFact(Struct, frozen=True):
+    """A settled gift, and how far its partition is with it."""
+
+    partition: int
+    seq: int
+    fact: GiftFact
+
+
 class ComboFact(Struct, frozen=True):
     """Who and what a combo is about."""
 
@@ -56,12 +65,16 @@ class ComboFact(Struct, frozen=True):
 
 
 class Fold(Struct, frozen=True):
-    """One call of ``announce.lua``: events in order, with the creator's fields on each; sums after the last."""
+    """One call of ``announce.lua``: events in order, with the creator's fields on each; sums after the last.
+
+    ``marks`` are the partitions' that have moved, and where they stand after the last event.
+    """
 
     epoch: str
     offset: int
     totals: Totals
     events: list[AnyEvent]
+    marks: Marks = {}
 
 
 _gift_fact = msgspec.json.Decoder(GiftFact)
@@ -71,9 +84,10 @@ _combo_fact = msgspec.json.Decoder(ComboFact)
 def parse_fold(blob: bytes) -> Fold:
     """Read one fold; raises ``ValueError`` on anything that the script cannot have written."""
     head, *lines = blob.rstrip(b"\n").split(b"\n")
-    epoch, offset, coins, gifts, senders = head.split(b" ")
+    epoch, offset, coins, gifts, senders, *moved = head.split(b" ")
     totals = Totals(int(coins), int(gifts), int(senders))
-    return Fold(epoch.decode(), int(offset), totals, [_event(line) for line in lines])
+    marks = {int(p): int(seq) for p, _, seq in (pair.partition(b":") for pair in moved)}
+    return Fold(epoch.decode(), int(offset), totals, [_event(line) for line in lines], marks)
 
 
 def _event(line: bytes) -> AnyEvent:
@@ -130,7 +144,7 @@ def _combo_ended(line: bytes) -> ComboEnded:
 
 
 class History(Struct, frozen=True):
-    """What a room has had lately, in order: every event after ``after`` up to ``offset``, and the sums there.
+    """What a room has had lately, in order: every event after ``after`` up to ``offset``, the sums and marks there.
 
     The first fold may hold older events too.
     """
@@ -140,6 +154,7 @@ class History(Struct, frozen=True):
     offset: int
     folds: list[Fold]
     totals: Totals
+    marks: Marks = {}
 
 
 class RoomView(Struct, frozen=True):
@@ -153,3 +168,4 @@ class RoomView(Struct, frozen=True):
     points: int
     top: list[TopSender]
     combos: list[OpenCombo]
+    marks: Marks

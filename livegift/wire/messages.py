@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from livegift.domain.cursor import CURSOR_CHARS_MAX
+
 INT_MAX = 2**53 - 1
 CommandId = Annotated[int, Meta(ge=0, le=INT_MAX)]
 # PostgreSQL stores no NUL. One that got into the journal would hold up every gift behind it.
@@ -17,10 +19,11 @@ MESSAGE_CHARS_MAX = 200
 
 
 class Since(Struct, frozen=True):
-    """Where a client is: the last event it has applied."""
+    """Where a client is: the last event it has applied; in the creator's feed also the last ``cursor``."""
 
     epoch: Annotated[str, Meta(max_length=32)]
     offset: Annotated[int, Meta(ge=0, le=INT_MAX)]
+    cursor: Annotated[str, Meta(max_length=CURSOR_CHARS_MAX)] | None = None
 
 
 # --- commands ---------------------------------------------------------------------------------------------
@@ -208,6 +211,24 @@ class RoomClosed(Event, tag="room_closed", kw_only=True, frozen=True):
 AnyEvent = GiftEvent | ComboEnded | RoomClosed
 
 
+class MissedGift(Struct, tag_field="type", tag="gift", kw_only=True, frozen=True):
+    """A settled gift out of the book: no ``offset``, no ``combo``, no ``coins_total`` of the sender."""
+
+    points_total: int
+    session: Session
+    event_id: str
+    ts_ms: int
+    sender: Sender
+    receiver: User
+    gift: GiftInfo
+    count: int
+    coins: int
+    points: int
+    combo: None = None
+    message: str | None
+    test: bool
+
+
 # --- replies and pushes -----------------------------------------------------------------------------------
 
 
@@ -238,6 +259,7 @@ class Subscribed(Message, tag="subscribed", kw_only=True, frozen=True):
     events: list[AnyEvent]
     totals: Totals
     snapshot: Snapshot | None
+    cursor: str | UnsetType = UNSET
 
 
 class Accepted(Message, tag="accepted", kw_only=True, frozen=True):
@@ -273,6 +295,16 @@ class RoomFrame(Message, tag="room", kw_only=True, frozen=True):
     offset: int
     events: list[AnyEvent]
     totals: Totals
+    cursor: str | UnsetType = UNSET
+
+
+class Missed(Message, tag="missed", kw_only=True, frozen=True):
+    """Gifts that a creator's feed has missed, oldest first; ``subscribed`` follows. ``cursor`` stands after them."""
+
+    room: str
+    feed: Literal["creator"] = "creator"
+    events: list[MissedGift]
+    cursor: str
 
 
 class SnapshotPush(Message, tag="snapshot", frozen=True):

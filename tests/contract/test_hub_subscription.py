@@ -10,7 +10,7 @@ from livegift.engine import Client, connect
 from livegift.errors import Unavailable
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
-from tests.unit.hub.test_hub import Screen, Stored
+from tests.hub_world import Screen, Stored, cursors
 
 PATIENCE_S = 5.0
 
@@ -26,7 +26,14 @@ async def client(valkey: str) -> AsyncIterator[Client]:
 async def hub(client: Client) -> AsyncIterator[Hub]:
     stored = Stored()
     rooms = Rooms(
-        lambda room: f"hub-{room}", stored.view, stored.since, stored.positions, stored.count_viewers, stored.viewers
+        channel=lambda room: f"hub-{room}",
+        view=stored.view,
+        since=stored.since,
+        missed=stored.missed,
+        positions=stored.positions,
+        count_viewers=stored.count_viewers,
+        viewers=stored.viewers,
+        seal=cursors.seal,
     )
     hub = Hub(client, rooms, worker="w", tick_ms=0, buffer_bytes_max=100)
     running = asyncio.create_task(hub.run())

@@ -39,6 +39,8 @@ FOUND = {
     "adds_snapshots": ("not-recovered", "has the open combos ['k1', 'k2']"),
     "shows_old_epoch_again": ("epoch", "twice"),
     "waits_for_a_snapshot_for_ever": ("lost-snapshot", "did not subscribe again in a new epoch"),
+    "keeps_the_first_cursor": ("creator-cursor", "resumed the creator's feed with the cursor 'at-1800000000-40'"),
+    "skips_what_was_missed": ("creator-cursor", "did not show event"),
     "unknown_event_is_unreadable": ("unknown", "took an event of an unknown type for a gap"),
     "numbers_of_32_bits": ("big-numbers", "it is 9007199254740991"),
     "retries_final_closes": ("final-close", "which is final"),

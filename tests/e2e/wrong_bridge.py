@@ -21,7 +21,7 @@ from livegift_client.errors import NO_RECONNECT_CODES
 from livegift_client.feed import Feed, Phase, Shown
 from livegift_client.ids import ServerClock
 from livegift_client.link import Link
-from livegift_client.messages import Reconnect, RoomFrame
+from livegift_client.messages import Missed, Reconnect, RoomFrame
 from livegift_client.outbox import Outbox
 from livegift_client.reading import _Reader
 from livegift_client.receipt import Receipt
@@ -95,6 +95,27 @@ def gap_is_fine() -> None:
 
 def starts_anew() -> None:
     Feed.since = property(lambda self: None)
+
+
+def keeps_the_first_cursor() -> None:
+    stand_at = Feed._stand_at
+
+    def wrong(self: Feed, at: Any) -> None:
+        known = self.cursor
+        stand_at(self, at)
+        self.cursor = known or self.cursor
+
+    Feed._stand_at = wrong
+
+
+def skips_what_was_missed() -> None:
+    receive = Feed.receive
+
+    def wrong(self: Feed, message: Any, *, now_ms: float) -> Any:
+        items = receive(self, message, now_ms=now_ms)
+        return [] if isinstance(message, Missed) else items
+
+    Feed.receive = wrong
 
 
 def ignores_pushed_snapshots() -> None:
@@ -270,7 +291,7 @@ MISTAKES: dict[str, Callable[[], None]] = {
     for mistake in (
         *(new_id_on_resend, other_content_on_resend, no_resend, forgets_after_accepted, repeat_counts_twice),
         *(gap_is_fine, starts_anew, ignores_pushed_snapshots, adds_snapshots, shows_old_epoch_again),
-        waits_for_a_snapshot_for_ever,
+        *(waits_for_a_snapshot_for_ever, keeps_the_first_cursor, skips_what_was_missed),
         *(unknown_event_is_unreadable, numbers_of_32_bits, retries_final_closes, gives_up_on_1012, no_jitter),
         *(no_backoff, ignores_reconnect, comes_back_early, no_refresh, old_token_again, device_clock, ignores_now_ms),
         *(retries_at_once, temporary_is_final, pays_the_new_price, first_event_id_stays, loses_fragments),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tests.vectors.messages import COINS_MAX, EPOCH, GIFT_ID
+from tests.vectors.messages import COINS_MAX, CURSOR, EPOCH, GIFT_ID
 
 Plain = dict[str, Any]
 ROSE: Final[Plain] = {
@@ -30,6 +30,13 @@ COMMANDS: Final[dict[str, Plain]] = {
         "since": {"epoch": EPOCH, "offset": 2**40},
     },
     "subscribe: the creator's feed": {"type": "subscribe", "id": 2, "room": "r1", "feed": "creator"},
+    "subscribe: the creator's feed since a cursor": {
+        "type": "subscribe",
+        "id": 2,
+        "room": "r1",
+        "since": {"epoch": EPOCH, "offset": 57, "cursor": CURSOR},
+        "feed": "creator",
+    },
     "send: optional fields are absent": ROSE,
     "send: optional fields are null": ROSE | {"to": None, "message": None},
     "send: every field": ROSE

@@ -13,6 +13,8 @@ from livegift.wire.messages import (
     GiftEvent,
     GiftInfo,
     Message,
+    Missed,
+    MissedGift,
     OpenCombo,
     Pong,
     Reconnect,
@@ -47,6 +49,7 @@ WORLD: Final = User(
 """A name of several scripts, with a joined emoji and a sign that turns the writing's direction."""
 ROSE: Final = GiftInfo("rose", "Rose", 1, 1)
 CASTLE: Final = GiftInfo("castle", 'Château "d’Or" \\ 城', COINS_MAX, 4)
+CURSOR: Final = "tG9vay1fIDE3NjQ4ODQ2NDAwMDAgNTcgMTI"
 GIFT_ID: Final = "019b3f00-1234-7abc-8def-0123456789ab"
 NONE: Final = Totals(0, 0, 0)
 SUMS: Final = Totals(2**32 + 5, 2**31, 70_000)
@@ -105,6 +108,25 @@ def room(*events: AnyEvent, totals: Totals = SUMS) -> RoomFrame:
     return RoomFrame(room="r1", epoch=EPOCH, offset=events[-1].offset, events=list(events), totals=totals)
 
 
+def missed(number: int, **fields: object) -> MissedGift:
+    """Return a rose from Ann as the book has it."""
+    plain: dict[str, object] = {
+        "points_total": 2**32 + number,
+        "session": Session(2**32 + number, 2**32 + number, 2**31),
+        "event_id": f"k7f3.{number}",
+        "ts_ms": NOW_MS + number,
+        "sender": Sender(ANN.id, ANN.name, False, None),
+        "receiver": LUNA,
+        "gift": ROSE,
+        "count": 1,
+        "coins": 1,
+        "points": 1,
+        "message": None,
+        "test": False,
+    }
+    return MissedGift(**(plain | fields))  # type: ignore[arg-type]
+
+
 def connected(user: User, balance: int) -> Connected:
     """Return the reply to ``connect``."""
     return Connected(
@@ -154,6 +176,16 @@ MESSAGES: Final[dict[str, Message]] = {
         events=[],
         totals=SUMS,
         snapshot=Snapshot(SUMS, [], [], 3, 2**32 + 4, CREATORS),
+        cursor=CURSOR,
+    ),
+    "missed: gifts of the creator's feed, out of the book": Missed(
+        room="r1",
+        events=[
+            missed(1),
+            missed(2, sender=Sender(None, None, True, None), message=UNICODE.message),
+            missed(3, gift=CASTLE, count=999, coins=COINS_MAX, points=COINS_MAX),
+        ],
+        cursor=CURSOR,
     ),
     "unsubscribed": Unsubscribed(id=5, room="r1"),
     "refreshed": Refreshed(id=6, expires_ms=NOW_MS),
@@ -181,6 +213,7 @@ MESSAGES: Final[dict[str, Message]] = {
         offset=2,
         events=[gift(1, points_total=1, session=Session(1, 1, 1)), gift(2, points_total=2**32, session=CREATORS)],
         totals=SUMS,
+        cursor=CURSOR,
     ),
     "snapshot": SnapshotPush(room="r1", epoch=EPOCH, offset=2**32, snapshot=SNAPSHOT),
     "viewers": ViewersPush(room="r1", viewers=2**32),

@@ -7,10 +7,11 @@ from livegift_client.events import FeedKind
 
 
 class Since(Struct, frozen=True):
-    """Where a client is: the last event it has applied."""
+    """Where a client is: the last event it has applied; in the creator's feed also the last cursor."""
 
     epoch: str
     offset: int
+    cursor: str | UnsetType = UNSET
 
 
 class Command(Struct, tag_field="type", kw_only=True, frozen=True):

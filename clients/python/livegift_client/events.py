@@ -91,9 +91,12 @@ class Snapshot(Struct, frozen=True):
 
 
 class Event(Struct, tag_field="type", kw_only=True, frozen=True):
-    """A fact in a room. ``points_total`` and ``session`` come in the creator's feed only."""
+    """A fact in a room. ``points_total`` and ``session`` come in the creator's feed only.
 
-    offset: int
+    ``offset`` is 0 in gifts that the creator's feed had missed: they come out of the book, which knows no offsets.
+    """
+
+    offset: int = 0
     event_id: str = ""
     points_total: int | None = None
     session: CreatorSession | None = None

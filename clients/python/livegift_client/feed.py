@@ -3,15 +3,18 @@
 A message is judged by its offset first (is it the next one?), its events by their ids second (were they shown?).
 State follows offsets, because a snapshot at k holds exactly what lies at or before k; what is handed on follows
 ids, because a room that was rebuilt repeats its last 30 s under a new epoch.
+
+The creator's feed also keeps the last cursor and gives it back: what it has missed beyond the room's history then comes
+out of the book, before the snapshot. Such gifts are handed on; the state is the snapshot's.
 """
 
 from enum import Enum
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from livegift_client.commands import Since
 from livegift_client.events import AnyEvent, FeedKind, OtherEvent, Snapshot
-from livegift_client.messages import RoomFrame, RoomMessage, SnapshotPush, Subscribed
+from livegift_client.messages import Missed, RoomFrame, RoomMessage, SnapshotPush, Subscribed
 from livegift_client.room import RoomState
 
 SHOWN_MAX = 20_000
@@ -68,6 +71,8 @@ class Feed:
         self.state = RoomState()
         self.epoch: str | None = None
         self.offset = 0
+        self.cursor: str | None = None
+        """The creator's: what the feed has got, in the server's own words."""
         self.phase = Phase.WAITING
         self.due_ms: float | None = None
         """When to subscribe (again); None: nothing is to be done."""
@@ -79,14 +84,19 @@ class Feed:
     @property
     def since(self) -> Since | None:
         """What to resume from; None asks for a snapshot."""
+        if self.cursor is not None:
+            return Since(self.epoch or "", self.offset, self.cursor)
         if self.epoch is None or self._needs_snapshot:
             return None
-        return Since(self.epoch, self.offset)
+        return Since(self.epoch, self.offset, UNSET)
 
     def receive(self, message: RoomMessage, *, now_ms: float) -> list[Item]:
         """Apply a message of this room and return what is new, in order."""
         if isinstance(message, RoomFrame):
             return self._frame(message, now_ms)
+        if isinstance(message, Missed):
+            self.cursor = message.cursor
+            return self._new_of(message.events)
         if isinstance(message, SnapshotPush):
             return [self._restore(message, message.snapshot)]
         self.phase, self.due_ms = Phase.LIVE, None
@@ -140,14 +150,20 @@ class Feed:
             self.due_ms = None
         return Restored(at.room, at.epoch, at.offset, snapshot)
 
-    def _stand_at(self, at: RoomMessage) -> None:
+    def forget_place(self) -> None:
+        """Begin with a snapshot, whatever was missed."""
+        self.epoch = self.cursor = None
+
+    def _stand_at(self, at: SnapshotPush | Subscribed | RoomFrame) -> None:
         self.epoch, self.offset = at.epoch, at.offset
+        if not isinstance(at, SnapshotPush) and at.cursor is not None:
+            self.cursor = at.cursor
 
     def _fold(self, events: list[AnyEvent]) -> list[Item]:
-        fold, is_new = self.state.fold, self._shown.add
-        items: list[Item] = []
         for event in events:
-            fold(event)
-            if not isinstance(event, OtherEvent) and is_new(event.event_id):
-                items.append(event)
-        return items
+            self.state.fold(event)
+        return self._new_of(events)
+
+    def _new_of(self, events: list[AnyEvent]) -> list[Item]:
+        is_new = self._shown.add
+        return [event for event in events if not isinstance(event, OtherEvent) and is_new(event.event_id)]

@@ -32,6 +32,7 @@ class Subscribed(Message, tag="subscribed", kw_only=True, frozen=True):
     events: list[AnyEvent] = []
     snapshot: Snapshot | None = None
     totals: Totals | None = None
+    cursor: str | None = None
 
 
 class Accepted(Message, tag="accepted", kw_only=True, frozen=True):
@@ -67,6 +68,16 @@ class RoomFrame(Message, tag="room", kw_only=True, frozen=True):
     offset: int
     events: list[AnyEvent]
     totals: Totals | None = None
+    cursor: str | None = None
+
+
+class Missed(Message, tag="missed", kw_only=True, frozen=True):
+    """Gifts that a creator's feed has missed, oldest first; ``subscribed`` follows. ``cursor`` stands after them."""
+
+    room: str
+    feed: FeedKind = "creator"
+    events: list[AnyEvent]
+    cursor: str
 
 
 class SnapshotPush(Message, tag="snapshot", frozen=True):
@@ -146,6 +157,7 @@ AnyMessage = (
     | Accepted
     | Settled
     | RoomFrame
+    | Missed
     | SnapshotPush
     | ViewersPush
     | Error
@@ -155,4 +167,4 @@ AnyMessage = (
     | Unsubscribed
     | Pong
 )
-RoomMessage = Subscribed | RoomFrame | SnapshotPush
+RoomMessage = Subscribed | RoomFrame | Missed | SnapshotPush

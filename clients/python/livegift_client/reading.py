@@ -15,6 +15,7 @@ from livegift_client.messages import (
     AnyMessage,
     Connected,
     Error,
+    Missed,
     Pong,
     Reconnect,
     Refreshed,
@@ -38,7 +39,7 @@ class _Head(Struct):
 _TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
-        *(Connected, Subscribed, Accepted, Settled, RoomFrame, SnapshotPush, ViewersPush),
+        *(Connected, Subscribed, Accepted, Settled, RoomFrame, Missed, SnapshotPush, ViewersPush),
         *(Error, WalletPush, Reconnect, Refreshed, Unsubscribed, Pong),
     )
 )
@@ -73,7 +74,8 @@ class _Reader:
         try:
             return self._event(raw)
         except msgspec.ValidationError:
-            return OtherEvent(offset=self._int(self._sketch(raw)["offset"]))
+            offset = self._sketch(raw).get("offset")
+            return OtherEvent(offset=self._int(offset) if offset is not None else 0)
 
 
 decode = _Reader(msgspec.json.Decoder, msgspec.json.encode)

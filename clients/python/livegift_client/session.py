@@ -30,6 +30,7 @@ from livegift_client.messages import (
     Connected,
     Error,
     ErrorInfo,
+    Missed,
     Reconnect,
     Refreshed,
     RoomFrame,
@@ -166,7 +167,7 @@ class Session:
     def receive(self, message: AnyMessage, *, now_ms: float) -> list[Effect]:
         """Apply one message."""
         match message:
-            case RoomFrame() | SnapshotPush():
+            case RoomFrame() | Missed() | SnapshotPush():
                 return self._deliver(message, now_ms)
             case Subscribed():
                 is_ours = self._asked.pop(message.id, None) is self.feeds.get(message.room)
@@ -197,6 +198,8 @@ class Session:
         if feed is None:
             return []
         items = feed.receive(message, now_ms=now_ms)
+        if isinstance(message, Missed) and feed.phase is Phase.ASKED:
+            feed.due_ms = now_ms + SUBSCRIBE_WAIT_MS  # the answer is on its way behind them
         return [Deliver(feed, items)] if items else []
 
     def _connected(self, message: Connected, now_ms: float) -> list[Effect]:
@@ -239,6 +242,10 @@ class Session:
             # As with gifts: up to half as much more, so that a room's crowd doesn't come back as one.
             feed.due_ms = now_ms + (error.retry_after_ms or RETRY_DEFAULT_MS) * (1 + self._chance() / 2)
             return []
+        if error.code == "bad_request" and feed.cursor is not None:
+            # The server can't read the cursor any more, say after a restored backup: a snapshot is all there is.
+            feed.forget_place()
+            return [self._subscribe(feed, now_ms)]
         del self.feeds[feed.room]
         return [FeedEnded(feed, Refused.of(error))]
 

@@ -13,7 +13,7 @@ from livegift_client.room import RoomState
 ITEMS_MAX = 1_000
 """Events waiting for a slow reader. At the bound the viewer's feed is conflated: the waiting events are dropped for
 one ``Restored`` with the state after them. The creator's feed is never conflated: reading from the network stops until
-half are taken; a server that loses patience closes with 4501, and the feed is resumed by offset."""
+half are taken; a server that loses patience closes with 4501, and the feed is resumed where it was."""
 
 
 class Follower(Protocol):
@@ -30,8 +30,9 @@ class Subscription:
     """Used as ``async with client.subscribe(room) as events: async for event in events: …``, or by ``async for`` alone.
 
     The first item is a ``Restored`` with the room's snapshot, then come the events. ``state`` is the room as of the
-    newest event received, which may be ahead of the item handed out last. Leaving the ``async with`` unsubscribes;
-    an ``async for`` alone stays subscribed until the client closes.
+    newest event received, which may be ahead of the item handed out last. Gifts that a creator's feed had long missed
+    come before the ``Restored`` with the state after them. Leaving the ``async with`` unsubscribes; an ``async for``
+    alone stays subscribed until the client closes.
     """
 
     def __init__(

@@ -142,7 +142,7 @@ export class Client extends Emitter {
 
   /** @param {Message} message */
   #receive(message) {
-    if (message.type === "room" || message.type === "snapshot") {
+    if (message.type === "room" || message.type === "missed" || message.type === "snapshot") {
       const following = this.#rooms.get(message.room);
       if (following) this.#deliver(following, message);
     } else if (message.type === "viewers") {
@@ -168,9 +168,13 @@ export class Client extends Emitter {
   /** @param {Following} following @param {Parameters<Following["feed"]["receive"]>[0]} message */
   #deliver(following, message) {
     const news = following.feed.receive(message, this.#timers.now());
+    if (message.type === "missed" && following.feed.phase === "asked") {
+      following.feed.dueMs = this.#timers.now() + SUBSCRIBE_WAIT_MS; // the answer is on its way behind them
+    }
     if (news === null) return;
     if (news.restored) following.emit("restored", null);
-    if (news.events.length) following.emit("events", { events: news.events, missed: message.type === "subscribed" });
+    const missed = message.type === "subscribed" || message.type === "missed";
+    if (news.events.length) following.emit("events", { events: news.events, missed });
     following.emit("change", null);
   }
 
@@ -188,6 +192,12 @@ export class Client extends Emitter {
       // As with gifts: up to half as much more, so that a room's crowd doesn't come back as one.
       const waitMs = (error.retry_after_ms ?? RETRY_DEFAULT_MS) * (1 + this.#chance() / 2);
       following.feed.dueMs = this.#timers.now() + waitMs;
+      return;
+    }
+    if (error.code === "bad_request" && following.feed.cursor !== null) {
+      // The server can't read the cursor any more, say after a restored backup: a snapshot is all there is.
+      following.feed.forgetPlace();
+      this.#subscribe(following);
       return;
     }
     this.#rooms.delete(following.room);

@@ -3,11 +3,14 @@
 // A message is judged by its offset first (is it the next one?), its events by their ids second (were they shown?).
 // State follows offsets, because a snapshot at k holds exactly what lies at or before k; what is handed on follows
 // ids, because a room that was rebuilt repeats its last 30 s under a new epoch.
+//
+// The creator's feed also keeps the last cursor and gives it back: what it has missed beyond the room's history then
+// comes out of the book, before the snapshot. Such gifts are handed on; the state is the snapshot's.
 
 import { RoomState } from "./room.js";
 import { Shown } from "./shown.js";
 
-/** @import {RoomEvent, RoomFrame, Since, Snapshot, SnapshotPush, Subscribed} from "./protocol.js" */
+/** @import {Missed, RoomEvent, RoomFrame, Since, Snapshot, SnapshotPush, Subscribed} from "./protocol.js" */
 
 /** After frames of a new epoch the server sends a snapshot by itself; only without it we ask. */
 export const SNAPSHOT_WAIT_MS = 2_000;
@@ -24,6 +27,8 @@ export class Feed {
   /** @type {string | null} */
   epoch = null;
   offset = 0;
+  /** The creator's: what the feed has got, in the server's own words. @type {string | null} */
+  cursor = null;
   /** `waiting`: not asked on this connection, or again at `dueMs`. @type {"waiting" | "asked" | "live"} */
   phase = "waiting";
   /** When to subscribe (again), monotonic; null: nothing is to be done. @type {number | null} */
@@ -41,6 +46,7 @@ export class Feed {
 
   /** What to resume from; null asks for a snapshot. @returns {Since | null} */
   get since() {
+    if (this.cursor !== null) return { epoch: this.epoch ?? "", offset: this.offset, cursor: this.cursor };
     if (this.epoch === null || this.#needsSnapshot) return null;
     return { epoch: this.epoch, offset: this.offset };
   }
@@ -53,12 +59,16 @@ export class Feed {
 
   /**
    * Apply a message of this room; null if it brought nothing.
-   * @param {RoomFrame | SnapshotPush | Subscribed} message
+   * @param {RoomFrame | Missed | SnapshotPush | Subscribed} message
    * @param {number} nowMs
    * @returns {News | null}
    */
   receive(message, nowMs) {
     if (message.type === "room") return this.#frame(message, nowMs);
+    if (message.type === "missed") {
+      this.cursor = message.cursor;
+      return { events: this.#newOf(message.events), restored: false };
+    }
     if (message.type === "snapshot") return this.#restore(message, message.snapshot, []);
     this.phase = "live";
     this.dueMs = null;
@@ -107,15 +117,26 @@ export class Feed {
     return { events: this.#fold(events), restored: true };
   }
 
-  /** @param {{epoch: string, offset: number}} at */
+  /** Begin with a snapshot, whatever was missed. */
+  forgetPlace() {
+    this.epoch = this.cursor = null;
+  }
+
+  /** @param {{epoch: string, offset: number, cursor?: string}} at */
   #standAt(at) {
     this.epoch = at.epoch;
     this.offset = at.offset;
+    this.cursor = at.cursor ?? this.cursor;
   }
 
   /** @param {RoomEvent[]} events */
   #fold(events) {
     for (const event of events) this.state.fold(event);
+    return this.#newOf(events);
+  }
+
+  /** @param {RoomEvent[]} events */
+  #newOf(events) {
     return events.filter((event) => KNOWN_TYPES.has(event.type) && this.#shown.add(event.event_id));
   }
 }

@@ -12,7 +12,7 @@
  * @typedef {{id: string, name: string, coins_total: number}} TopSender
  * @typedef {{id: string, sender: User, receiver: User, gift: GiftInfo, total: number, coins_total: number}} OpenCombo
  * @typedef {{totals: Totals, top: TopSender[], combos: OpenCombo[], viewers: number} & CreatorFields} Snapshot
- * @typedef {{epoch: string, offset: number}} Since
+ * @typedef {{epoch: string, offset: number, cursor?: string}} Since
  * @typedef {{points_total?: number, session?: Session}} CreatorFields only in the creator's feed
  */
 
@@ -32,10 +32,11 @@
  * @typedef {{type: "connected", id: number, user: User, balance: number, server_time_ms: number,
  *   expires_ms: number, ping_ms: number}} Connected
  * @typedef {{type: "subscribed", id: number, room: string, feed?: string, epoch: string, offset: number,
- *   recovered: boolean, events: RoomEvent[], totals?: Totals, snapshot: Snapshot | null}} Subscribed `totals` hold after
- *   the events
+ *   recovered: boolean, events: RoomEvent[], totals?: Totals, snapshot: Snapshot | null, cursor?: string}} Subscribed
+ *   `totals` hold after the events; `cursor`s come in the creator's feed
  * @typedef {{type: "room", room: string, feed?: string, epoch: string, offset: number, events: RoomEvent[],
- *   totals: Totals}} RoomFrame
+ *   totals: Totals, cursor?: string}} RoomFrame
+ * @typedef {{type: "missed", room: string, events: RoomEvent[], cursor: string}} Missed gifts without `offset`
  * @typedef {{type: "snapshot", room: string, epoch: string, offset: number, snapshot: Snapshot}} SnapshotPush
  * @typedef {{type: "viewers", room: string, viewers: number}} ViewersPush people who watch, outside the sequence
  * @typedef {{type: "accepted", id: number | null, gift_event_id: string, event_id: string, balance: number,
@@ -48,8 +49,8 @@
  * @typedef {{type: "refreshed", id: number, expires_ms: number}} Refreshed
  * @typedef {{type: "unsubscribed", id: number, room: string}} Unsubscribed
  * @typedef {{type: "pong", id: number, server_time_ms: number}} Pong
- * @typedef {Connected | Subscribed | RoomFrame | SnapshotPush | ViewersPush | Accepted | Settled | ErrorMessage | WalletPush |
- *   ReconnectPush | Refreshed | Unsubscribed | Pong} Message
+ * @typedef {Connected | Subscribed | RoomFrame | Missed | SnapshotPush | ViewersPush | Accepted | Settled |
+ *   ErrorMessage | WalletPush | ReconnectPush | Refreshed | Unsubscribed | Pong} Message
  */
 
 export const SUBPROTOCOL = "livegift.v1.json";

@@ -84,6 +84,33 @@ test("a room that is refused for now is asked for again, spread out; one that is
   assert.deepEqual([world.socket.all("subscribe").length, refused.map(({ code }) => code)], [2, ["unknown_room"]]);
 });
 
+test("a cursor that the server refuses is forgotten, and the room asked for anew", async () => {
+  const { world, client } = await connected();
+  client.follow("r1", { feed: "creator" });
+  const [{ id }] = world.socket.all("subscribe");
+  world.socket.say({ type: "subscribed", id, room: "r1", epoch: "a", offset: 5, recovered: false, events: [], snapshot: EMPTY, cursor: "c5" });
+  await comeBack(world);
+  const [asked] = world.socket.all("subscribe");
+  assert.deepEqual(asked.since, { epoch: "a", offset: 5, cursor: "c5" });
+  const error = { code: "bad_request", message: "", temporary: false };
+  world.socket.say({ type: "error", id: asked.id, error });
+  assert.equal(world.socket.all("subscribe")[1].since, undefined);
+});
+
+test("a long catch-up of the creator's feed is waited for", async () => {
+  const { world, client } = await connected();
+  /** @type {boolean[]} */
+  const missed = [];
+  client.follow("r1", { feed: "creator" }).on("events", (news) => missed.push(news.missed));
+  for (let page = 0; page < 4; page += 1) {
+    await world.advance(5_000);
+    world.socket.say({ type: "missed", room: "r1", cursor: `p${page}`, events: [giftEvent({ offset: 0, event_id: `m${page}` })] });
+  }
+  assert.deepEqual([world.socket.all("subscribe").length, missed], [1, [true, true, true, true]]);
+  await world.advance(10_000);
+  assert.equal(world.socket.all("subscribe")[1].since.cursor, "p3");
+});
+
 test("a refusal is final, and its balance is believed", async () => {
   const { world, client } = await connected();
   const gift = client.send(ORDER);

@@ -64,3 +64,30 @@ test("an unknown event moves the offset and is not handed on", () => {
   assert.deepEqual(feed.receive(frame("a", [{ type: "goal", offset: 11, event_id: "g" }]), 0)?.events, []);
   assert.equal(feed.offset, 11);
 });
+
+/** @param {string} cursor @param {...string} ids @returns {any} */
+const missed = (cursor, ...ids) => ({
+  type: "missed", room: "r1", cursor, events: ids.map((event_id) => ({ ...giftEvent({ offset: 0, event_id }), combo: null })),
+});
+
+test("a creator's feed gives its last cursor back, of frames that it applied", () => {
+  const feed = new Feed("r1", "creator");
+  feed.receive({ type: "subscribed", id: 1, room: "r1", epoch: "a", offset: 10, recovered: false, events: [], snapshot: EMPTY, cursor: "c10" }, 0);
+  feed.receive({ ...frame("a", [giftEvent({ offset: 12 })]), cursor: "c12" }, 0);
+  feed.phase = "live";
+  assert.deepEqual(feed.since, { epoch: "a", offset: 10, cursor: "c10" });
+  feed.receive({ ...frame("a", [giftEvent({ offset: 11 })]), cursor: "c11" }, 0);
+  assert.deepEqual(feed.since, { epoch: "a", offset: 11, cursor: "c11" });
+});
+
+test("missed gifts are handed on once and leave the state to the snapshot", () => {
+  const feed = new Feed("r1", "creator");
+  feed.receive({ type: "subscribed", id: 1, room: "r1", epoch: "a", offset: 10, recovered: false, events: [], snapshot: EMPTY, cursor: "c10" }, 0);
+  feed.receive({ ...frame("a", [giftEvent({ offset: 11, event_id: "x" })]), cursor: "c11" }, 0);
+  feed.lost();
+  assert.deepEqual(feed.receive(missed("p1", "x", "y"), 0)?.events.map(({ event_id }) => event_id), ["y"]);
+  assert.deepEqual(feed.since, { epoch: "a", offset: 11, cursor: "p1" });
+  assert.equal(feed.state.totals.coins, 100);
+  const news = feed.receive({ type: "subscribed", id: 2, room: "r1", epoch: "b", offset: 3, recovered: false, events: [], snapshot: EMPTY, cursor: "c3" }, 0);
+  assert.deepEqual([news?.restored, feed.state.totals.coins, feed.since], [true, 0, { epoch: "b", offset: 3, cursor: "c3" }]);
+});

@@ -79,12 +79,8 @@ export class LiveRoom {
     this.top.value = state.top();
     this.isClosed.value ||= state.isClosed;
     if (events.length) this.lines.value = withEvents(this.lines.value, events);
-    const newest = events.at(-1);
-    const points = newest?.points_total ?? (events.length ? null : state.pointsTotal);
-    if (points !== null) this.points.value = points;
-    // Points are credited 1:1 with coins, so a snapshot's totals say what the session was before the first event.
-    const { coins, gifts } = state.totals;
-    this.session.value = newest?.session ?? (events.length ? this.session.value : { coins, points: coins, gifts });
+    if (state.pointsTotal !== null) this.points.value = state.pointsTotal;
+    if (state.session !== null) this.session.value = state.session;
   }
 
   /** The browser often knows first that the line has gone, or is back. */

@@ -60,7 +60,7 @@ end
 
 local offset, coins, gifts = tonumber(state.offset), tonumber(state.coins), tonumber(state.gifts)
 local senders, points = tonumber(state.senders), tonumber(state.points)
-local kept, published, gaps, folded = {}, {}, {}, 0
+local kept, published, gaps, moved, folded = {}, {}, {}, {}, 0
 local combos, ranks, anonymous, newcomers = {}, {}, {}, {}
 
 local function add(line, ts)
@@ -127,7 +127,7 @@ local function fold(at)
   end
   coins, gifts = coins + spent, gifts + count
   points = points + tonumber(ARGV[at + 7]) - tonumber(state['e:' .. p] or '0')
-  state['e:' .. p], state['m:' .. p] = ARGV[at + 7], ARGV[at + 1]
+  state['e:' .. p], state['m:' .. p], moved[p] = ARGV[at + 7], ARGV[at + 1], ARGV[at + 1]
   if string.sub(ARGV[at + 8], 1, 1) == 'a' then
     note_anonymous(sender)
   else
@@ -149,7 +149,9 @@ end
 
 state.offset, state.coins, state.gifts = text(offset), text(coins), text(gifts)
 state.senders, state.points, state.feeding = text(senders), text(points), ARGV[5]
-local head = string.format('%s %s %s %s %s\n', state.epoch, state.offset, state.coins, state.gifts, state.senders)
+local head = string.format('%s %s %s %s %s', state.epoch, state.offset, state.coins, state.gifts, state.senders)
+for p, mark in pairs(moved) do head = head .. ' ' .. p .. ':' .. mark end
+head = head .. '\n'
 if #kept > 0 then
   state.frame = state.epoch .. '-' .. state.offset
   redis.call('XADD', KEYS[7], 'MAXLEN', ARGV[3], state.frame, 'd', head .. table.concat(kept, '\n'))

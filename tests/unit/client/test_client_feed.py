@@ -1,8 +1,9 @@
+import msgspec
 import pytest
 from livegift_client.commands import Since
 from livegift_client.events import AnyEvent, GiftEvent, GiftInfo, OtherEvent, Sender, Snapshot, Totals, User
 from livegift_client.feed import SNAPSHOT_WAIT_MS, Feed, Item, Phase, Restored, Shown
-from livegift_client.messages import RoomFrame, SnapshotPush, Subscribed
+from livegift_client.messages import Missed, RoomFrame, SnapshotPush, Subscribed
 
 
 def gift(offset: int, event_id: str | None = None) -> AnyEvent:
@@ -112,3 +113,46 @@ def test_shown_ids_are_remembered_for_at_least_the_bound_and_then_forgotten() ->
     assert not any(shown.add(f"k{number}") for number in range(3))
     assert all(shown.add(f"k{number}") for number in range(3, 9))
     assert shown.add("k0")
+
+
+def missed(cursor: str, *event_ids: str) -> Missed:
+    return Missed(room="r", events=[gift(0, event_id) for event_id in event_ids], cursor=cursor)
+
+
+def cursor_of(feed: Feed) -> object:
+    since = feed.since
+    assert since is not None
+    return since.cursor
+
+
+@pytest.fixture
+def creator() -> Feed:
+    feed = Feed("r", "creator")
+    feed.phase = Phase.ASKED
+    feed.receive(msgspec.structs.replace(snapshot_reply(10, coins=10), cursor="c10"), now_ms=0)
+    return feed
+
+
+def test_the_last_cursor_is_given_back(creator: Feed) -> None:
+    assert creator.since == Since("1", 10, "c10")
+    creator.receive(msgspec.structs.replace(frame(gift(11)), cursor="c11"), now_ms=0)
+    assert creator.since == Since("1", 11, "c11")
+
+
+def test_the_cursor_of_a_frame_that_is_not_applied_is_not_kept(creator: Feed) -> None:
+    creator.receive(msgspec.structs.replace(frame(gift(12)), cursor="c12"), now_ms=0)
+    assert creator.since == Since("1", 10, "c10")
+
+
+def test_missed_gifts_are_handed_on_once_and_leave_the_state_to_the_snapshot(creator: Feed) -> None:
+    creator.receive(msgspec.structs.replace(frame(gift(11, "a"), coins=11), cursor="c11"), now_ms=0)
+    creator.phase = Phase.ASKED
+    assert ids(creator.receive(missed("p1", "a", "b"), now_ms=0)) == ["b"]
+    assert cursor_of(creator) == "p1"
+    assert ids(creator.receive(missed("p2", "c"), now_ms=0)) == ["c"]
+    assert (creator.state.coins, creator.since) == (11, Since("1", 11, "p2"))
+    reply = msgspec.structs.replace(snapshot_reply(3, epoch="2", coins=13), cursor="c3")
+    assert ids(creator.receive(reply, now_ms=0)) == ["snapshot"]
+    assert (creator.state.coins, creator.since) == (13, Since("2", 3, "c3"))
+    again = msgspec.structs.replace(frame(gift(4, "c"), gift(5, "d"), epoch="2"), cursor="c5")
+    assert ids(creator.receive(again, now_ms=0)) == ["d"]

@@ -23,7 +23,7 @@ from livegift_client.feed import Feed
 from livegift_client.ids import ID_WINDOW_MS, uuid7_ms
 from livegift_client.outbox import ANSWER_WAIT_MS, Outbox
 from livegift_client.reading import decode
-from livegift_client.session import RENEW_AGAIN_MS, RENEW_BEFORE_MS, Session
+from livegift_client.session import RENEW_AGAIN_MS, RENEW_BEFORE_MS, SUBSCRIBE_WAIT_MS, Session
 
 NOW_MS = 1_700_000_000_000
 
@@ -227,6 +227,37 @@ def test_a_room_refused_for_good_ends_its_feed_and_a_temporary_refusal_does_not(
     [effect] = hear(session, refusal("unknown_room", command=again["id"]))
     assert isinstance(effect, FeedEnded)
     assert not session.feeds
+
+
+def followed_by_its_creator(session: Session) -> Feed:
+    feed = Feed("r", "creator")
+    [asked] = sent(session.follow(feed, now_ms=0))
+    snapshot = {"totals": {"coins": 0, "gifts": 0, "senders": 0}}
+    place = {"epoch": "1", "offset": 7, "cursor": "c7", "recovered": False, "snapshot": snapshot}
+    hear(session, {"type": "subscribed", "id": asked["id"], "room": "r", **place})
+    return feed
+
+
+def test_a_cursor_that_the_server_refuses_is_forgotten_and_the_room_asked_for_anew(session: Session) -> None:
+    feed = followed_by_its_creator(session)
+    session.lost()
+    [asked] = [command for command in sent(connect(session)) if command["type"] == "subscribe"]
+    assert asked["since"] == {"epoch": "1", "offset": 7, "cursor": "c7"}
+    [again] = sent(hear(session, refusal("bad_request", command=asked["id"])))
+    assert (again["type"], again["since"]) == ("subscribe", None)
+    assert isinstance(hear(session, refusal("bad_request", command=again["id"]))[0], FeedEnded)
+    assert feed.room not in session.feeds
+
+
+def test_a_long_catch_up_is_waited_for(session: Session) -> None:
+    followed_by_its_creator(session)
+    session.lost()
+    connect(session, now_ms=1_000)
+    for now_ms in range(5_000, 60_000, 5_000):
+        hear(session, {"type": "missed", "room": "r", "events": [], "cursor": f"p{now_ms}"}, now_ms=now_ms)
+        assert session.tick(now_ms) == []
+    [asked] = sent(session.tick(now_ms + SUBSCRIBE_WAIT_MS))
+    assert asked["since"]["cursor"] == f"p{now_ms}"
 
 
 def test_a_room_refused_for_now_is_asked_for_again_spread_out() -> None:

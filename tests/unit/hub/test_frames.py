@@ -9,6 +9,7 @@ from livegift.hub.room import Room
 from livegift.wire.codec import JSON, MSGPACK, Codec
 from livegift.wire.folds import Fold
 from livegift.wire.messages import Message, Pong, RoomClosed, Totals
+from tests.hub_world import cursors
 
 TEXT, BINARY = 0x81, 0x82
 """First byte of a frame that is a whole message, RFC 6455 section 5.2."""
@@ -54,7 +55,7 @@ def test_events_are_encoded_once_for_each_codec_and_feed() -> None:
     codecs = [counted(codec, encoded) for codec in (JSON, MSGPACK)]
     feeds: list[Feed] = ["viewer", "creator"]
     screens = {(codec.subprotocol, feed): [Screen(codec) for _ in range(5)] for codec in codecs for feed in feeds}
-    room = Room("r1")
+    room = Room("r1", cursors.seal)
     room.epoch, room.offset = "5", 0
     for (_, feed), group in screens.items():
         for screen in group:

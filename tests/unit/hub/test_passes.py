@@ -13,11 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from livegift.domain.cursor import Place
 from livegift.errors import Unavailable
 from livegift.hub.frames import Feed
 from livegift.hub.room import Room
 from livegift.wire.messages import Since
-from tests.hub_world import BUFFER_BYTES_MAX, ROOM, Screen, Stored, hub_of, messages_in
+from tests.hub_world import BUFFER_BYTES_MAX, ROOM, P, Screen, Stored, cursors, hub_of, messages_in
 
 CHUNK = 2
 SETTLING_TURNS = 400
@@ -29,6 +30,10 @@ class Judge(Screen):
     def __init__(self, feed: Feed = "viewer") -> None:
         super().__init__()
         self.feed: Feed = feed
+        self.place: Place | None = None
+        """Where the last cursor says that it stands; it has every event since the first one."""
+        self.first_seq = 0
+        self.seen: set[str] = set()
         self.asked: deque[Since | None] = deque()
         self.at: tuple[str, int] | None = None
         """Where it stands; None while it is in no room."""
@@ -41,6 +46,11 @@ class Judge(Screen):
             self.judge(message)
 
     def judge(self, message: dict[str, Any]) -> None:
+        if self.feed == "creator":
+            self._judge_cursor(message)
+        if message["type"] == "missed":
+            assert self.asked
+            return
         epoch, offset = message["epoch"], message["offset"]
         if message["type"] == "subscribed":
             self.at = self._admitted(message)
@@ -53,6 +63,19 @@ class Judge(Screen):
                 self._take_events(message["events"])
         assert self.at == (epoch, offset)
         self.last = self.at
+
+    def _judge_cursor(self, message: dict[str, Any]) -> None:
+        assert message["type"] != "snapshot", "a creator's feed is never put at a snapshot"
+        self.seen |= {event["event_id"] for event in message["events"]}
+        place = cursors.open(ROOM, message["cursor"])
+        if message["type"] != "missed":
+            assert place == Place(
+                message["epoch"], message["offset"], *(message["offset"],) * 2, {P: message["offset"]}
+            )
+        if self.place is None:
+            self.first_seq = place.marks[P]
+        self.place = place
+        assert {f"e{seq}" for seq in range(self.first_seq + 1, place.marks[P] + 1)} <= self.seen
 
     def _admitted(self, message: dict[str, Any]) -> tuple[str, int]:
         assert self.asked, "told of a place it did not ask for"
@@ -128,7 +151,7 @@ class Passes(RuleBasedStateMachine):
 
         async def join() -> None:
             try:
-                await self.hub.join(judge, ROOM, judge.feed, since, 1)
+                await self.hub.join(judge, ROOM, judge.feed, since, 1, judge.place)
             except Unavailable:
                 if judge.at is None:
                     judge.gone()
@@ -194,6 +217,10 @@ class Passes(RuleBasedStateMachine):
     @rule()
     def compare(self) -> None:
         self._start(self.hub.compare())
+
+    @rule()
+    def forget_the_history(self) -> None:
+        self.stored.folds.clear()
 
     @precondition(lambda self: self.stored.epoch < "8")
     @rule()

@@ -1,11 +1,12 @@
 """A room's local viewers: everyone gets each event once, in order, or a snapshot that replaces it."""
 
+from livegift.domain.cursor import Marks, Place
 from livegift.hub.passes import FRAME_EVENTS_MAX, joined
 from livegift.hub.room import RECENT_EVENTS_MAX, REPLIES_BYTES_MAX, Replies, Room
 from livegift.wire.codec import JSON, Codec
 from livegift.wire.folds import Fold, History
 from livegift.wire.messages import AnyEvent, RoomClosed, Totals
-from tests.hub_world import messages_in
+from tests.hub_world import cursors, messages_in
 
 LIMIT = 1_000
 
@@ -41,16 +42,28 @@ class Screen:
         self.closed = code
 
 
+class Creator(Screen):
+    """A creator that remembers the cursors it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: list[Place] = []
+
+    def write(self, frame: bytes) -> None:
+        super().write(frame)
+        self.places += [cursors.open("r1", message["cursor"]) for message in messages_in(frame)]
+
+
 def event(offset: int) -> AnyEvent:
     return RoomClosed(offset=offset, event_id=f"e{offset}", totals=Totals(0, 0, 0))
 
 
-def fold(*offsets: int, epoch: str = "5") -> Fold:
-    return Fold(epoch, offsets[-1], Totals(offsets[-1], 0, 0), [event(offset) for offset in offsets])
+def fold(*offsets: int, epoch: str = "5", marks: Marks | None = None) -> Fold:
+    return Fold(epoch, offsets[-1], Totals(offsets[-1], 0, 0), [event(offset) for offset in offsets], marks or {})
 
 
 def room_at(offset: int) -> Room:
-    room = Room("r1")
+    room = Room("r1", cursors.seal)
     room.epoch, room.offset = "5", offset
     return room
 
@@ -80,8 +93,32 @@ def test_many_events_are_several_frames_in_one_write() -> None:
     assert flush(room) == 1
     assert screen.writes == 1
     assert screen.offsets == list(range(1, 202))
-    frames = messages_in(joined("r1", [fold(*range(1, 41)), fold(*range(41, 65)), fold(65)], JSON, "viewer"))
+    folds = [fold(*range(1, 41)), fold(*range(41, 65)), fold(65)]
+    frames = messages_in(joined("r1", folds, JSON, "viewer", marks={}, seal=cursors.seal))
     assert [frame["offset"] for frame in frames] == [FRAME_EVENTS_MAX, FRAME_EVENTS_MAX + 1]
+
+
+def test_each_frame_of_the_creators_has_the_marks_at_its_end() -> None:
+    folds = [fold(1, 2, marks={0: 7}), fold(*range(3, 65), marks={2: 9}), fold(65, marks={0: 8, 1: 1})]
+    frames = messages_in(joined("r1", folds, JSON, "creator", marks={0: 5, 3: 4}, seal=cursors.seal))
+    places = [cursors.open("r1", frame["cursor"]) for frame in frames]
+    assert places == [
+        Place("5", FRAME_EVENTS_MAX, FRAME_EVENTS_MAX, 0, {0: 7, 2: 9, 3: 4}),
+        Place("5", FRAME_EVENTS_MAX + 1, FRAME_EVENTS_MAX + 1, 0, {0: 8, 1: 1, 2: 9, 3: 4}),
+    ]
+
+
+def test_a_cursor_in_a_pass_knows_nothing_of_what_is_pending() -> None:
+    room, creator = Room("r1", cursors.seal), Creator()
+    assert room.begin("5", 0, Totals(0, 0, 0), {0: 5})
+    room.enter(creator, "creator")
+    room.take(fold(1, marks={0: 6}))
+    room.begin_pass()
+    room.take(fold(2, marks={1: 1}))
+    assert room.write_on(viewers_max=1, buffer_bytes_max=LIMIT) == 1
+    assert cursors.open("r1", room.cursor) == Place("5", 2, 2, 0, {0: 6, 1: 1})
+    flush(room)
+    assert creator.places == [Place("5", 1, 1, 0, {0: 6}), Place("5", 2, 2, 0, {0: 6, 1: 1})]
 
 
 def test_a_gap_or_another_epoch_takes_nothing() -> None:
@@ -133,14 +170,14 @@ def test_a_history_extends_the_memory_only_where_it_joins_it() -> None:
 
 
 def test_a_room_begins_with_what_was_heard_while_its_place_was_read() -> None:
-    room = Room("r1")
+    room = Room("r1", cursors.seal)
     for heard in (fold(2, 3), fold(4)):
         room.hear(heard)
-    assert room.begin("5", 2, Totals(2, 0, 0))
+    assert room.begin("5", 2, Totals(2, 0, 0), {})
     assert (room.offset, offsets(room.after(2))) == (4, [3, 4])
-    holed = Room("r1")
+    holed = Room("r1", cursors.seal)
     holed.hear(fold(5))
-    assert not holed.begin("5", 2, Totals(2, 0, 0))
+    assert not holed.begin("5", 2, Totals(2, 0, 0), {})
     assert holed.offset == 2
 
 

@@ -243,9 +243,11 @@ async def test_a_feed_whose_room_is_lost_while_it_listens_is_closed_and_resumes(
         assert stage.creator.closed is None
 
 
+@pytest.mark.parametrize("remembered", [1_000, 2], ids=["remembered", "forgotten"])
 async def test_gifts_that_come_while_pages_are_read_are_shown_once(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, remembered: int
 ) -> None:
+    monkeypatch.setattr("livegift.hub.room.RECENT_EVENTS_MAX", remembered)
     monkeypatch.setattr("livegift.rooms.missed.PAGE_GIFTS_MAX", 3)
     monkeypatch.setattr("livegift.store.room_gifts.ROWS_AT_ONCE", 2)
     async with stage.listening():
@@ -274,7 +276,7 @@ async def test_gifts_that_come_while_pages_are_read_are_shown_once(
         await giving
         creator.unsent = 0
         await stage.all_true()
-    assert len(creator.missed) > 20
+    assert (len(creator.missed) > 20) == (remembered == 2)
 
 
 async def test_a_catch_up_that_breaks_goes_on_where_it_was(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,7 +247,7 @@ async def creator_cursor(t: Trial) -> None:
     last = room.gift()
     room.rebuild()
     await back.say(room.missed(page[-1], last), room.subscribed(command))
-    await t.until(lambda: _place(t, "snapshot") and True, "did not report the snapshot that followed what was missed")
+    await t.until(lambda: _place(t, "snapshot") or None, "did not report the snapshot that followed what was missed")
     t.expect(_place(t, "event") < _place(t, "snapshot"), "showed the snapshot before the gifts that lead to it")
     await t.shown(last)
     await t.saw("snapshot", "did not report the snapshot", room=room.name)

@@ -37,6 +37,7 @@ def unrest(world: "World") -> Iterator[str]:
             yield f"partition {p} stands at {found}, book ({epoch}, {mark}), owner {owner}"
     for room_id, is_closed in folding_rooms(world):
         yield from _room_unrest(world, room_id, owner, is_closed=is_closed)
+    yield from world.creators.unrest([room_id for room_id, _ in folding_rooms(world)])
 
 
 def folding_rooms(world: "World") -> list[tuple[str, bool]]:

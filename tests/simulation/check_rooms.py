@@ -44,6 +44,7 @@ class _Room:
             self._violate("settled, but never shown", sorted(settled[name].seq for name in missing))
         if extra := told - settled.keys():
             self._violate("shown, but not in the book", sorted(extra))
+        self._check_marks(settled)
         self._check_sums(lines, settled)
         self._check_combos(lines, settled)
         self._check_shown()
@@ -68,6 +69,13 @@ class _Room:
             made[gift.p] = max(made.get(gift.p, 0), gift.seq)
         if marks != made:
             self._violate("a room's marks do not agree", f"{marks}, rows make {made}")
+
+    def _check_marks(self, settled: dict[str, GiftInBook]) -> None:
+        """A fold says how far it has moved which partition: creators' cursors are made of that."""
+        for fold in self._folds:
+            gifts = [settled[line.event_id] for line in fold.lines if line.event_id in settled]
+            if fold.marks != {gift.p: gift.seq for gift in gifts}:
+                self._violate("a fold's marks are not its gifts'", f"{fold.epoch} {fold.offset}: {fold.marks}")
 
     def _check_ranks(self, settled: dict[str, GiftInBook]) -> None:
         flat = self._world.engine.ask("ZRANGE", self._slot + "top", 0, -1, "WITHSCORES")

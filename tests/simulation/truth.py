@@ -46,8 +46,7 @@ class GiftInBook:
 
     def event_id(self, secret: bytes) -> str:
         """The room's name of this event: a keyed hash of (incarnation, partition, epoch, seq)."""
-        place = f"event:1:{self.p}:{self.epoch}:{self.seq}".encode()
-        return base64.b32encode(hashlib.blake2b(place, key=secret, digest_size=10).digest()).decode().lower()
+        return event_name(secret, self.p, self.epoch, self.seq)
 
     def chain_core(self) -> tuple[Any, ...]:
         return (
@@ -55,6 +54,12 @@ class GiftInBook:
             *(self.room_id, self.gift_id, self.catalogue_version, self.rate_version, self.price_coins, self.count),
             *(self.coins, self.points, int(self.anonymous), self.balance, self.earned, self.text_hash),
         )
+
+
+def event_name(secret: bytes, p: int, epoch: int, seq: int) -> str:
+    """The room's name of the event that stands at (partition, epoch, seq)."""
+    place = f"event:1:{p}:{epoch}:{seq}".encode()
+    return base64.b32encode(hashlib.blake2b(place, key=secret, digest_size=10).digest()).decode().lower()
 
 
 def linked(head: bytes, core: tuple[Any, ...]) -> bytes:
@@ -80,20 +85,25 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class FoldText:
-    """One fold as published or stored; ``coins``, ``gifts``, ``senders`` are the sums after its last line."""
+    """One fold as published or stored; ``coins``, ``gifts``, ``senders`` are the sums after its last line.
+
+    ``marks`` are the partitions' that this fold has moved.
+    """
 
     epoch: str
     offset: int
     coins: int
     gifts: int
     senders: int
+    marks: dict[int, int]
     lines: list[Line]
 
 
 def read_fold(blob: bytes) -> FoldText:
     head, *lines = blob.decode().rstrip("\n").split("\n")
-    epoch, offset, coins, gifts, senders = head.split(" ")
-    return FoldText(epoch, int(offset), int(coins), int(gifts), int(senders), [_line(line) for line in lines])
+    epoch, offset, coins, gifts, senders, *moved = head.split(" ")
+    marks = {int(p): int(seq) for p, seq in (pair.split(":") for pair in moved)}
+    return FoldText(epoch, int(offset), int(coins), int(gifts), int(senders), marks, [_line(line) for line in lines])
 
 
 def _line(line: str) -> Line:

@@ -6,7 +6,7 @@ from livegift.domain.refusal import Refusal
 from livegift.errors import Fault
 from livegift.gifting import Receipt
 from tests.simulation.stage import PARTITIONS_MAX
-from tests.simulation.truth import GIFT_COLUMNS, GiftInBook, read_fold
+from tests.simulation.truth import GIFT_COLUMNS, GiftInBook, event_name, read_fold
 
 if TYPE_CHECKING:
     from tests.simulation.people import Ask, Body
@@ -140,6 +140,11 @@ class Watch:
                     self._events[row.event_id(SECRET)] = row
                     self._seen[p] = row.seq
         return self._events.get(event_id)
+
+    @staticmethod
+    def name_of(p: int, epoch: int, seq: int) -> str:
+        """Return the room's name of an event."""
+        return event_name(SECRET, p, epoch, seq)
 
     def offsets(self, channel: str, epoch: str) -> dict[int, str]:
         """Return what viewers of a room were shown under an epoch."""

@@ -20,6 +20,7 @@ from tests.simulation.check_engine import ahead_ms, check_engine, unrest
 from tests.simulation.check_people import check_people
 from tests.simulation.check_rooms import check_rooms
 from tests.simulation.client import SimPubSub
+from tests.simulation.creators import Creators
 from tests.simulation.director import FLUSHERS, Director
 from tests.simulation.engine import Command, name_of, slot_of
 from tests.simulation.faults import Strikes, Weather
@@ -115,6 +116,7 @@ class World:
         self.network = Network(self)
         self.people = People(self, SENDERS)
         self.director = Director(self, until_s=BUSY_S)
+        self.creators = Creators(self, self.rooms)
 
     # --- time ---
 
@@ -290,6 +292,7 @@ class World:
         self.loop.set_exception_handler(self._on_error)
         for name in (*EDGES, *FLUSHERS):
             self.people_tasks.append(self.loop.create_task(self._keep_alive(name)))
+        self.people_tasks.append(self.loop.create_task(self.creators.run()))
         failed = self.loop.create_task(self._failed.wait())
         life = self.loop.create_task(self._story())
         await asyncio.wait((failed, life), return_when=asyncio.FIRST_COMPLETED)

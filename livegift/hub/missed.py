@@ -30,7 +30,7 @@ async def missed_pages(rooms: Rooms, room_id: str, place: Place, view: RoomView)
         events, place = _with_sums(page, place, view)
         yield Missed(room=room_id, events=events, cursor=rooms.seal(room_id, place)), place
     if (place.coins, place.gifts) != (view.totals.coins, view.totals.gifts):
-        log.error("missed_gifts_do_not_add_up", room=room_id, place=place, totals=view.totals)
+        log.error("missed_gifts_do_not_add_up", room=room_id, place=str(place), totals=str(view.totals))
 
 
 def _with_sums(page: Sequence[MarkedFact], place: Place, view: RoomView) -> tuple[list[MissedGift], Place]:

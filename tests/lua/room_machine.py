@@ -312,6 +312,11 @@ class RoomMachine(RuleBasedStateMachine):
         folds = [parse_fold(fields[b"d"]) for _, fields in self.client.xrange(self.keys[6])]
         events = [event for fold in folds for event in fold.events]
         assert [event.offset for event in events] == list(range(1, len(events) + 1))
+        moved: dict[int, int] = {}
+        for fold in folds:
+            assert all(seq > moved.get(p, 0) for p, seq in fold.marks.items())
+            moved |= fold.marks
+        assert moved == self.model.marks
         found: list[tuple[Any, ...]] = []
         for event in events:
             match event:

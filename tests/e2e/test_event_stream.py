@@ -36,6 +36,8 @@ class Stream:
                 self._unread += await anext(self._text)
         text, _, self._unread = self._unread.partition("\n\n")
         fields = dict(line.split(": ", 1) for line in text.split("\n"))
+        if fields["event"] == "viewers":
+            return await self.next()  # stands outside the sequence and has no id
         assert list(fields) == ["id", "event", "data"]
         message = json.loads(fields["data"])
         assert (message["type"], message["cursor"]) == (fields["event"], fields["id"])
@@ -49,9 +51,10 @@ class Stream:
                 return event
 
     async def rest(self) -> str:
-        """Return what still comes, once the server has ended the response."""
+        """Return what still comes within the sequence, once the server has ended the response."""
         async with asyncio.timeout(PATIENCE_S):
-            return self._unread + "".join([text async for text in self._text])
+            text = self._unread + "".join([text async for text in self._text])
+        return "\n\n".join(block for block in text.split("\n\n") if not block.startswith("event: viewers"))
 
 
 @asynccontextmanager

@@ -7,12 +7,13 @@ the same fates whether creators listen or not.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from redis.exceptions import ConnectionError
 
 from livegift.domain.cursor import Cursors, Marks, Place
+from livegift.domain.headcount import Sample
 from livegift.errors import Unavailable
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
@@ -98,7 +99,7 @@ class _Creator:
     codec: Codec = JSON
 
     def __init__(self, world: "World", room_id: str, cursors: Cursors) -> None:
-        self.room_id = room_id
+        self.room_id = self.person = room_id
         self.gone = asyncio.Event()
         self.since: Since | None = None
         self.place: Place | None = None
@@ -109,6 +110,8 @@ class _Creator:
 
     def write(self, frame: bytes) -> None:
         for message in messages_in(frame):
+            if message["type"] == "viewers":
+                continue
             for event in message["events"]:
                 if event["type"] == "gift":
                     self._gift(event["event_id"])
@@ -147,12 +150,12 @@ class _Creator:
         }
 
 
-async def _count_viewers(room_id: str, worker: str, viewers: int) -> None:
+async def _count_viewers(worker: str, samples: Mapping[str, Sample]) -> None:
     """Nobody asks."""
 
 
-async def _viewers(room_id: str) -> int:
-    return 0
+async def _viewers(room_ids: Sequence[str]) -> dict[str, int]:
+    return dict.fromkeys(room_ids, 0)
 
 
 class _Straight:

@@ -6,7 +6,7 @@ import pytest
 
 from livegift.domain.headcount import estimate
 from livegift.hub.room import TELL_ANYWAY_MS, TELL_MS, TELL_VIEWERS_PER_MS, Room
-from tests.hub_world import ROOM, Screen, Stored, hub_of
+from tests.hub_world import ROOM, Screen, Stored, cursors, hub_of
 from tests.unit.hub.test_hub import turn
 from tests.unit.hub.test_room import flush, fold
 
@@ -74,7 +74,7 @@ async def test_everybody_is_told_once_and_what_is_not_news_is_not_told(monkeypat
 
 
 def test_the_number_leaves_with_the_events_in_one_write_and_moves_nobody() -> None:
-    room, screen = Room("r1"), Screen()
+    room, screen = Room("r1", cursors.seal), Screen()
     room.epoch = "5"
     room.enter(screen, "viewer")
     writes: list[bytes] = []
@@ -88,7 +88,7 @@ def test_the_number_leaves_with_the_events_in_one_write_and_moves_nobody() -> No
 
 
 def test_a_large_room_is_told_less_often() -> None:
-    room = Room("r1")
+    room = Room("r1", cursors.seal)
     room.feeds = {Screen(): "viewer" for _ in range(4_000)}  # type: ignore[dict-item]
     assert room.count(4_000, 100_000)
     wait_ms = TELL_MS + 4_000 // TELL_VIEWERS_PER_MS

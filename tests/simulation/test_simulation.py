@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PLANTED = sorted((Path(__file__).parent / "planted").glob("*.patch"))
 SEEDS_MAX = 200
 CHECKS = {
-    "after-ignored": {"settled, but never shown"},
+    "after-ignored": {"settled, but never shown", "stuck"},
     "fence-skipped": {
         *("told settled under another event", "told settled, but not in the book", "partition stopped"),
         "accepted, nothing lost, and not in the book",

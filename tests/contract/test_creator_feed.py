@@ -14,6 +14,7 @@ import pytest
 from livegift.domain.cursor import BadCursor, Cursors
 from livegift.domain.people import RoomRow, User
 from livegift.flusher.audit import audit
+from livegift.flusher.repartition import repartition
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
 from livegift.rooms.missed import MissedGifts
@@ -97,6 +98,14 @@ class Stage:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.senders: list[User] = []
+        self.sent = 0
+        self.coins = 0
+        self.heard = Heard()
+        self.read_with_new_parts()
+
+    def read_with_new_parts(self) -> None:
+        world = self.world
         facts = world.parts.facts
         self.cursors = Cursors(SECRET, facts.incarnation)
         missed = MissedGifts(world.edge.book, secret=SECRET, incarnation=facts.incarnation)
@@ -111,10 +120,6 @@ class Stage:
             viewers=reader.viewers,
             seal=self.cursors.seal,
         )
-        self.senders: list[User] = []
-        self.sent = 0
-        self.coins = 0
-        self.heard = Heard()
 
     async def begin(self) -> None:
         self.room = await self.world.room()
@@ -306,6 +311,25 @@ async def test_a_catch_up_that_breaks_goes_on_where_it_was(stage: Stage, monkeyp
         assert hub.viewers() == 1
         await stage.all_true()
     assert len(creator.missed) == 14
+
+
+async def test_a_cursor_from_before_a_repartition_resumes_after_it(world: World) -> None:
+    stage = Stage(world)
+    async with world.edge.running(), world.flushing():
+        await stage.begin()
+        async with stage.listening():
+            await stage.gift(4)
+            await until(stage.has_all)
+    moves = await repartition(world.config, SECRET, 7, timeout_ms=60_000)
+    assert moves["partitions"] == 7
+    await world.start_again()
+    stage.read_with_new_parts()
+    async with world.edge.running(), world.flushing():
+        await stage.gift(HISTORY + 4)
+        async with stage.listening():
+            await stage.gift(2)
+            await stage.all_true()
+    assert stage.creator.missed
 
 
 async def test_an_anonymous_sender_stays_anonymous_among_the_missed(stage: Stage) -> None:

@@ -75,9 +75,9 @@ class Config:
     waits for it."""
     connect_ms: int = 5_000
     """A connection without `connect` for this long is closed with 4408."""
-    drain_returns_per_s: int = 1_500
+    drain_returns_per_s: int = 1_000
     """Viewers a second whom an edge that stops tells to come back: what those who take them in can bear."""
-    drain_spread_ms_max: int = 10_000
+    drain_spread_ms_max: int = 15_000
     """Longest time over which it spreads them, however many they are; it serves who has not left yet as long."""
     frame_bytes_max: int = 65_536
     """Largest incoming frame; beyond it 1009."""

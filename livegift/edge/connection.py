@@ -72,11 +72,7 @@ class Connection(Outlet):
         self.codec: Codec = JSON
         self.claims: Claims | None = None
         self.rooms: tuple[str, ...] = ()
-        self._parser: Protocol | None = ServerProtocol(
-            subprotocols=list(CODECS),  # type: ignore[arg-type]
-            select_subprotocol=_select_subprotocol,
-            max_size=self.context.config.frame_bytes_max,
-        )
+        self._parser: Protocol | None = None
         self._session: Session | None = None
         self._state = "handshake"
         self._tail: bytearray | None = None
@@ -139,11 +135,11 @@ class Connection(Outlet):
     def _handshake(self) -> bool:
         if self._state != "queued":
             return False  # it has gone before its turn came
-        parser, data = self._parser, self._tail
+        assert self._tail is not None
+        self._parser = parser = self._parser or self._new_parser()
         assert isinstance(parser, ServerProtocol)
-        assert data is not None
+        parser.receive_data(bytes(self._tail))
         self._tail = None
-        parser.receive_data(bytes(data))
         for event in parser.events_received():
             if isinstance(event, Request):
                 if event.path.partition("?")[0] != PATH:
@@ -164,7 +160,16 @@ class Connection(Outlet):
             self.context.wheel.add(self, self._since_ms + self.context.config.connect_ms)
         elif parser.handshake_exc is not None:
             self._end()
+        else:
+            self._state = "handshake"  # the rest of the request is still to come
         return True
+
+    def _new_parser(self) -> ServerProtocol:
+        return ServerProtocol(
+            subprotocols=list(CODECS),  # type: ignore[arg-type]
+            select_subprotocol=_select_subprotocol,
+            max_size=self.context.config.frame_bytes_max,
+        )
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser

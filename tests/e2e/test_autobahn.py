@@ -19,6 +19,7 @@ from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.edge import connection
 from livegift.edge.process import make_counters
+from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
 from livegift.hub.frames import framed
 from livegift.wire.codec import Codec
@@ -51,10 +52,11 @@ class EchoSession:
 class EchoConnection(connection.Connection):
     """Takes frames of both kinds and answers each message with itself."""
 
-    def _handshake(self, data: bytes) -> None:
-        super()._handshake(data)
+    def _handshake(self) -> bool:
+        is_wanted = super()._handshake()
         if self._session is not None:
             self._session = EchoSession()  # type: ignore[assignment]
+        return is_wanted
 
     def _take_frame(self, frame: Frame) -> None:
         self.codec = ECHO.get(frame.opcode, self.codec)
@@ -74,6 +76,7 @@ async def echoing() -> AsyncIterator[str]:
             wheel=Wheel(monotonic_ms()),
             counters=make_counters(),
             connections=set(),
+            turnstile=Turnstile(),
             is_draining=False,
             hub=SimpleNamespace(leave=lambda *_: None, lags=lambda *_: False),
             spawn=tasks.create_task,

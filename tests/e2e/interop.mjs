@@ -22,7 +22,10 @@ export async function giftOnce({ sdk, msgpack, ws, url, token, room, message }) 
       for (const event of events) if (event.message === message) resolve(event);
     });
   });
+  // A gift that is sent before the room is there may be in its first snapshot, and then it is no event.
+  const isLive = new Promise((resolve) => following.on("restored", resolve));
   client.open();
+  await isLive;
   const gift = client.send({ room, gift: "rose", price_coins: 1, message });
   await gift.accepted;
   const event_id = await gift.settled;

@@ -9,6 +9,7 @@ chunk of the room's viewers at a time: between two the loop, and so every other 
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 
 import structlog
@@ -74,6 +75,10 @@ class Hub:
         self._write_to_all = write_to_all
         self._rooms: dict[str, Room] = {}
         self._due: dict[Room, asyncio.TimerHandle | asyncio.Handle] = {}
+        """Rooms whose next pass will begin."""
+        self._passing: deque[Room] = deque()
+        """Rooms whose pass is under way."""
+        self._is_writing = False
         self._subscription = client.pubsub(ignore_subscribe_messages=True)
         self._subscribing = asyncio.Lock()
         self._channels: dict[str, str] = {}
@@ -187,9 +192,9 @@ class Hub:
         loop = asyncio.get_running_loop()
         wait_ms = max(room.busy_until_ms - monotonic_ms(), self._gather_ms(room))
         if wait_ms <= 0:
-            self._due[room] = loop.call_soon(self._flush, room)
+            self._due[room] = loop.call_soon(self._begin, room)
         else:
-            self._due[room] = loop.call_later(wait_ms / 1_000, self._flush, room)
+            self._due[room] = loop.call_later(wait_ms / 1_000, self._begin, room)
 
     def _gather_ms(self, room: Room) -> int:
         """Return how long a quiet room's first fold waits for company where many watch.
@@ -199,10 +204,9 @@ class Hub:
         """
         return min(self._tick_ms // 5, len(room.feeds) // GATHER_VIEWERS_PER_MS)
 
-    def _flush(self, room: Room) -> None:
-        """Begin a pass, or go on with the one that is under way."""
-        self._due.pop(room, None)
-        began_ns = time.thread_time_ns()
+    def _begin(self, room: Room) -> None:
+        """Begin a pass, if none is under way; rooms take turns, each with a chunk of its viewers."""
+        del self._due[room]
         if room.under_way is None:
             now_ms = monotonic_ms()
             room.busy_until_ms = now_ms + self._tick_ms
@@ -211,12 +215,31 @@ class Hub:
                 self._let_follow(room, now_ms)
             room.begin_pass()
             self.passes += 1
-        self.writes += room.write_on(viewers_max=self._chunk_viewers, buffer_bytes_max=self._buffer_bytes_max)
-        self.passes_cpu_ns += time.thread_time_ns() - began_ns
-        if room.under_way is not None:
-            self._due[room] = asyncio.get_running_loop().call_soon(self._flush, room)
-        elif room.pending or room.news is not None:
-            self._schedule(room)
+        if room not in self._passing:
+            self._passing.append(room)
+        if not self._is_writing:
+            self._is_writing = True
+            self._write_chunk()
+
+    def _write_chunk(self) -> None:
+        """Write to a chunk of viewers of the rooms whose turn it is, and let the loop have its turn."""
+        began_ns = time.thread_time_ns()
+        left = self._chunk_viewers
+        try:
+            while left > 0 and self._passing:
+                room = self._passing.popleft()
+                writes = room.write_on(viewers_max=left, buffer_bytes_max=self._buffer_bytes_max)
+                self.writes += writes
+                left -= max(1, writes)
+                if room.under_way is not None:
+                    self._passing.append(room)
+                elif room.pending or room.news is not None:
+                    self._schedule(room)
+        finally:  # what one room raises is the loop's to tell, and nobody else's trouble
+            self.passes_cpu_ns += time.thread_time_ns() - began_ns
+            self._is_writing = bool(self._passing)
+            if self._is_writing:
+                asyncio.get_running_loop().call_soon(self._write_chunk)
 
     def _let_follow(self, room: Room, now_ms: int) -> None:
         """See to it that those who skip get a snapshot, as soon as it is their turn."""

@@ -55,7 +55,7 @@ async def _of_server(data: Path) -> dict[str, str] | None:
         record = json.loads((data / "serve.json").read_text())
         async with httpx2.AsyncClient(base_url=record["admin_url"], trust_env=False) as http:
             status = (await http.get("/status")).json()
-        return {"version": str(status["version"]), "commit": str(status["commit"])}
+        return {"version": status["version"], "commit": status["commit"] or UNKNOWN}
     except (OSError, ValueError, KeyError, httpx2.HTTPError):
         return None
 

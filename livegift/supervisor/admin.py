@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from livegift.build import commit, version
 from livegift.telemetry import ProcessCollector, ProcessReport
 
 
@@ -61,11 +62,14 @@ def make_app(
         ready = is_ready()
         return JSONResponse({"ready": ready, "waiting_for": waiting}, status_code=200 if ready else 503)
 
+    build = {"version": version, "commit": commit()}  # read now: a later checkout is not what runs
+
     async def status(_: Request) -> Response:
         processes = [{"role": s.role, "pid": s.pid} for s in states() if s.pid is not None]
         return JSONResponse(
             {
                 "ready": is_ready(),
+                **build,
                 "url": addresses.url,
                 "admin_url": addresses.admin_url,
                 "processes": processes,

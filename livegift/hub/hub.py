@@ -2,14 +2,10 @@
 
 Pub/sub is a hint. Each second the rooms' positions are compared with the stored ones and gaps are filled from the
 history; what can't be had, or a new epoch, becomes a ``snapshot``. A creator's feed, which may lack nothing, is closed
-instead: it comes back with its cursor, and the book has what it missed. A fold for a quiet room leaves at once, or,
-where many watch, after a moment (``_gather_ms``); those that follow within a tick leave together, in a pass that has a
-chunk of the room's viewers at a time: between two the loop, and so every other room and command, has its turn.
+instead: it comes back with its cursor, and the book has what it missed. ``pace`` says when a room is written to.
 """
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Sequence
 
 import structlog
@@ -22,6 +18,7 @@ from livegift.errors import Fault
 from livegift.hub.door import Door
 from livegift.hub.frames import Feed
 from livegift.hub.meter import EVENTS_PER_S
+from livegift.hub.pace import CHUNK_VIEWERS, Pace
 from livegift.hub.room import Room
 from livegift.hub.stored import Rooms
 from livegift.hub.viewer import Viewer, WriteToAll, offer_each
@@ -40,9 +37,6 @@ COUNT_LOOKS = 2
 """Looks at the rooms between two countings of people."""
 SAY_MS = 2_500
 """What has not changed is said again after this long: who is silent for three times as long counts nobody."""
-CHUNK_VIEWERS = 512
-"""Viewers written to before the loop has a turn: 2 to 5 ms."""
-GATHER_VIEWERS_PER_MS = 125
 SNAPSHOT_BYTES_PER_S = 125_000
 """What a viewer may get in snapshots of a room that has more events than it shows: large ones come less often."""
 
@@ -68,17 +62,10 @@ class Hub:
         self._client = client
         self._read = rooms
         self._worker = worker
-        self._tick_ms = tick_ms
-        self._buffer_bytes_max = buffer_bytes_max
         self._chunk_viewers = chunk_viewers
         self._events_per_s = events_per_s
         self._write_to_all = write_to_all
         self._rooms: dict[str, Room] = {}
-        self._due: dict[Room, asyncio.TimerHandle | asyncio.Handle] = {}
-        """Rooms whose next pass will begin."""
-        self._passing: deque[Room] = deque()
-        """Rooms whose pass is under way."""
-        self._is_writing = False
         self._subscription = client.pubsub(ignore_subscribe_messages=True)
         self._subscribing = asyncio.Lock()
         self._channels: dict[str, str] = {}
@@ -86,18 +73,21 @@ class Hub:
         self._fill: asyncio.Queue[Room] = asyncio.Queue()
         self._follow: asyncio.Queue[Room] = asyncio.Queue()
         self._counted: dict[str, tuple[Sample, int]] = {}
+        self.pace = Pace(
+            tick_ms=tick_ms,
+            chunk_viewers=chunk_viewers,
+            buffer_bytes_max=buffer_bytes_max,
+            follow=self._follow.put_nowait,
+        )
         self._door = Door(
             rooms,
             pause_ms=reading_pause_ms,
             unsent_bytes_max=buffer_bytes_max,
-            schedule=self._schedule,
+            schedule=self.pace.schedule,
             fill=self._fill.put_nowait,
         )
         self._looks = 0
-        self.writes = 0
         self.events = 0
-        self.passes = 0
-        self.passes_cpu_ns = 0
 
     def viewers(self) -> int:
         """Return how many subscriptions this process has."""
@@ -184,69 +174,7 @@ class Hub:
             self._fill.put_nowait(room)
             return
         self.events += len(fold.events)
-        self._schedule(room)
-
-    def _schedule(self, room: Room) -> None:
-        if room in self._due:
-            return
-        loop = asyncio.get_running_loop()
-        wait_ms = max(room.busy_until_ms - monotonic_ms(), self._gather_ms(room))
-        if wait_ms <= 0:
-            self._due[room] = loop.call_soon(self._begin, room)
-        else:
-            self._due[room] = loop.call_later(wait_ms / 1_000, self._begin, room)
-
-    def _gather_ms(self, room: Room) -> int:
-        """Return how long a quiet room's first fold waits for company where many watch.
-
-        Gifts sent at once come in several folds, spread over a batch's pause and a flush's; what came after the first
-        would wait for a whole tick, and cost another pass.
-        """
-        return min(self._tick_ms // 5, len(room.feeds) // GATHER_VIEWERS_PER_MS)
-
-    def _begin(self, room: Room) -> None:
-        """Begin a pass, if none is under way; rooms take turns, each with a chunk of its viewers."""
-        del self._due[room]
-        if room.under_way is None:
-            now_ms = monotonic_ms()
-            room.busy_until_ms = now_ms + self._tick_ms
-            if not room.meter.admits(room.pending_events, now_ms):
-                room.skip()
-                self._let_follow(room, now_ms)
-            room.begin_pass()
-            self.passes += 1
-        if room not in self._passing:
-            self._passing.append(room)
-        if not self._is_writing:
-            self._is_writing = True
-            self._write_chunk()
-
-    def _write_chunk(self) -> None:
-        """Write to a chunk of viewers of the rooms whose turn it is, and let the loop have its turn."""
-        began_ns = time.thread_time_ns()
-        left = self._chunk_viewers
-        try:
-            while left > 0 and self._passing:
-                room = self._passing.popleft()
-                writes = room.write_on(viewers_max=left, buffer_bytes_max=self._buffer_bytes_max)
-                self.writes += writes
-                left -= max(1, writes)
-                if room.under_way is not None:
-                    self._passing.append(room)
-                elif room.pending or room.news is not None:
-                    self._schedule(room)
-        finally:  # what one room raises is the loop's to tell, and nobody else's trouble
-            self.passes_cpu_ns += time.thread_time_ns() - began_ns
-            self._is_writing = bool(self._passing)
-            if self._is_writing:
-                asyncio.get_running_loop().call_soon(self._write_chunk)
-
-    def _let_follow(self, room: Room, now_ms: int) -> None:
-        """See to it that those who skip get a snapshot, as soon as it is their turn."""
-        if not room.is_following:
-            room.is_following = True
-            wait_s = max(0, room.follow_at_ms - now_ms) / 1_000
-            asyncio.get_running_loop().call_later(wait_s, self._follow.put_nowait, room)
+        self.pace.schedule(room)
 
     # --- keeping up with the stored rooms ---
 
@@ -341,7 +269,7 @@ class Hub:
         for room_id, viewers in (await self._read.viewers(watched)).items() if watched else ():
             counted = self._rooms.get(room_id)
             if counted is not None and counted.count(viewers, monotonic_ms()):
-                self._schedule(counted)
+                self.pace.schedule(counted)
 
     async def _serve_follows(self, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -376,7 +304,7 @@ class Hub:
     async def _catch_up(self, room: Room) -> None:
         history = await self._read.since(room.room_id, room.epoch, room.offset)
         if history is not None and history.after <= room.offset and all(room.take(fold) for fold in history.folds):
-            self._schedule(room)
+            self.pace.schedule(room)
             return
         everyone = [viewer for viewer in room.feeds if viewer not in room.joining]
         await self._push_snapshot(room, everyone, moves_room=True)

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from livegift.errors import Unavailable
-from livegift.hub.hub import CHUNK_VIEWERS, Hub
+from livegift.hub.hub import Hub
+from livegift.hub.pace import CHUNK_VIEWERS
 from livegift.wire.messages import Since
 from tests.hub_world import ROOM, Screen, Stored, hub_of
 from tests.world import until
@@ -292,7 +293,7 @@ async def test_large_rooms_take_turns(hub: Hub, stored: Stored) -> None:
 async def test_the_first_events_of_a_burst_wait_for_the_others_where_many_watch(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livegift.hub.hub.GATHER_VIEWERS_PER_MS", 2)  # else a busy machine's pause is longer
+    monkeypatch.setattr("livegift.hub.pace.GATHER_VIEWERS_PER_MS", 2)  # else a busy machine's pause is longer
     hub = hub_of(stored, tick_ms=1_500)
     crowd, alone = [Screen() for _ in range(300)], Screen()
     for screen in crowd:

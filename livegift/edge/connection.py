@@ -9,9 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
-from websockets.exceptions import NegotiationError
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
 from websockets.protocol import OPEN, SERVER, Protocol
 from websockets.server import ServerProtocol
 
@@ -22,6 +20,7 @@ from livegift.edge.answers import accepted, refused
 from livegift.edge.auth import Claims
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
+from livegift.edge.handshake import answer, handshake_parser
 from livegift.edge.outlet import Outlet
 from livegift.errors import Fault
 from livegift.gifting import Receipt
@@ -33,7 +32,6 @@ from livegift.wire.session import Authenticate, Close, Effect, Perform, Reply, S
 if TYPE_CHECKING:
     from livegift.edge.context import EdgeContext
 
-PATH = "/v1/ws"
 WORK_LOW = 16
 """Waiting commands at which a socket that had not been read is read again."""
 WORK_MAX = 64
@@ -136,19 +134,11 @@ class Connection(Outlet):
         if self._state != "queued":
             return False  # it has gone before its turn came
         assert self._tail is not None
-        self._parser = parser = self._parser or self._new_parser()
+        self._parser = parser = self._parser or handshake_parser(frame_bytes_max=self.context.config.frame_bytes_max)
         assert isinstance(parser, ServerProtocol)
         parser.receive_data(bytes(self._tail))
         self._tail = None
-        for event in parser.events_received():
-            if isinstance(event, Request):
-                if event.path.partition("?")[0] != PATH:
-                    response = parser.reject(404, "The WebSocket is at /v1/ws.\n")
-                elif self.context.is_draining:
-                    response = parser.reject(503, "This server is about to stop.\n")
-                else:
-                    response = parser.accept(event)
-                parser.send_response(response)
+        answer(parser, is_draining=self.context.is_draining)
         self._send_parsers_bytes(parser)
         if parser.state is OPEN:
             self.codec = CODECS.get(parser.subprotocol or "", JSON)
@@ -163,13 +153,6 @@ class Connection(Outlet):
         else:
             self._state = "handshake"  # the rest of the request is still to come
         return True
-
-    def _new_parser(self) -> ServerProtocol:
-        return ServerProtocol(
-            subprotocols=list(CODECS),  # type: ignore[arg-type]
-            select_subprotocol=_select_subprotocol,
-            max_size=self.context.config.frame_bytes_max,
-        )
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser
@@ -397,12 +380,3 @@ class Connection(Outlet):
 def bind(context: "EdgeContext") -> type[Connection]:
     """Return the class to give to uvicorn: connections of this process."""
     return type("BoundConnection", (Connection,), {"context": context, "__slots__": ()})
-
-
-def _select_subprotocol(_: ServerProtocol, offered: Any) -> Any:
-    if not offered:
-        return None  # the default codec, unnamed
-    for name in offered:  # in the client's order
-        if name in CODECS:
-            return name
-    raise NegotiationError(f"the subprotocols are {', '.join(CODECS)}")

@@ -15,6 +15,7 @@ import livegift
 ROOT = Path(__file__).parents[2]
 PLANTED = sorted((Path(__file__).parent / "planted").glob("*.patch"))
 SEEDS_MAX = 200
+JOBS = str(min(2, os.cpu_count() or 1))
 CHECKS = {
     "after-ignored": {"settled, but never shown", "stuck"},
     "cursor-ahead-of-its-room": {"a creator was told twice"},
@@ -37,7 +38,7 @@ CHECKS = {
 def simulate(*args: str, cwd: Path = ROOT) -> dict[str, Any]:
     """Run the simulation with the ``livegift`` that lies in ``cwd``."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.simulation", "--jobs", "1", "--json", "--quiet", *args],
+        [sys.executable, "-m", "tests.simulation", "--jobs", JOBS, "--json", "--quiet", *args],
         capture_output=True,
         text=True,
         check=False,

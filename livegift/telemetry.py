@@ -85,9 +85,9 @@ def _dumps(event: Any, default: Callable[[Any], Any] | None = None, **_: Any) ->
 class _Stderr:
     """Writes to whatever ``sys.stderr`` is now: a stream bound once would outlive its redirection."""
 
-    def __call__(self, *_: Any) -> structlog.PrintLogger:
+    def __call__(self, *_: Any) -> structlog.WriteLogger:
         stream: TextIO = sys.stderr
-        return structlog.PrintLogger(stream)
+        return structlog.WriteLogger(stream)
 
 
 def configure_logs(level: str, role: str) -> None:

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import socket
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -56,3 +59,18 @@ def test_logs_are_json_lines_with_role_and_exceptions(capsys: pytest.CaptureFixt
     assert lines[0]["room"] == "r1"
     assert lines[1]["logger"] == "uvicorn.error"
     assert "ValueError: bad" in lines[2]["exception"]
+
+
+def test_a_line_leaves_in_one_write_so_that_those_of_several_processes_never_mix() -> None:
+    code = (
+        "import structlog\nfrom livegift.telemetry import configure_logs\n"
+        "configure_logs('info', 'edge')\nstructlog.get_logger().info('hello')"
+    )
+    # A sequenced-packet socket keeps each write apart.
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        subprocess.run([sys.executable, "-c", code], stderr=theirs, check=True)
+        assert json.loads(ours.recv(65_536))["event"] == "hello"
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            ours.recv(65_536)

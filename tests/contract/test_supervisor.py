@@ -32,7 +32,7 @@ def get(url: str, path: str) -> tuple[int, str]:
 def test_status_names_every_process_and_metrics_every_role(data: Path, serving: Start) -> None:
     server = serving(data, "--workers", "2")
     state = server.wait_ready()
-    assert set(state) == {"ready", "url", "admin_url", "processes"}
+    assert set(state) == {"ready", "version", "commit", "url", "admin_url", "processes"}
     assert sorted(p["role"] for p in state["processes"]) == ["edge", "edge", "flusher", "supervisor", "valkey"]
     assert {p["pid"] for p in state["processes"]} >= {server.process.pid}
     assert all(alive(p["pid"]) for p in state["processes"])

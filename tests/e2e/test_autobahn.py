@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 
 from livegift.clock import monotonic_ms
 from livegift.config import Config
-from livegift.edge import connection
+from livegift.edge import connection, handshake
 from livegift.edge.process import make_counters
 from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
@@ -95,7 +95,7 @@ async def echoing() -> AsyncIterator[str]:
 
 async def run(monkeypatch: pytest.MonkeyPatch, *, cases: list[str], exclude: list[str]) -> list[Any]:
     """Return each case's result, whether it passed or not."""
-    monkeypatch.setattr(connection, "PATH", "/")
+    monkeypatch.setattr(handshake, "PATH", "/")
     async with echoing() as address:
         try:
             return await kosoku.run_fuzzingclient(f"ws://{address}", cases, exclude)

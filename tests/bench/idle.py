@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ async def run(folder: Path, *, connections: int, subscribe: bool) -> dict[str, A
                 writers.append(writer)
 
         await asyncio.gather(*(open_one(-number) for number in range(1, 201)))  # warm: code, pools, caches
-        before = rss_kb(edge)
+        before, begun = rss_kb(edge), time.monotonic()
         await asyncio.gather(*(open_one(number) for number in range(connections)))
+        taken = time.monotonic() - begun
         await asyncio.sleep(2)
         after = rss_kb(edge)
         for writer in writers:
@@ -55,6 +57,7 @@ async def run(folder: Path, *, connections: int, subscribe: bool) -> dict[str, A
     return {
         "connections": connections,
         "subscribed": subscribe,
+        "seconds_to_connect": round(taken, 1),
         "rss_before_kb": before,
         "rss_after_kb": after,
         "kb_per_connection": round((after - before) / connections, 2),

@@ -44,7 +44,13 @@ async def fan_out(event_bytes: int, rate: float, burst: int, seconds: float) -> 
 async def main(port: int, event_bytes: int, rate: float, burst: int, seconds: float) -> None:
     app = Starlette(routes=[WebSocketRoute("/v1/ws", endpoint)])
     config = uvicorn.Config(
-        app, port=port, log_level="error", lifespan="off", ws="websockets-sansio", ws_per_message_deflate=False
+        app,
+        port=port,
+        log_level="error",
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

@@ -27,7 +27,7 @@ from starlette_compress import CompressMiddleware
 from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.domain.cursor import Cursors
-from livegift.edge import event_stream, http, pages
+from livegift.edge import api, event_stream, pages
 from livegift.edge.admission import Admission
 from livegift.edge.connection import Connection, bind
 from livegift.edge.context import EdgeContext
@@ -218,7 +218,7 @@ def _uvicorn_config(context: EdgeContext) -> uvicorn.Config:
 def make_app(context: EdgeContext) -> Starlette:
     """Return the HTTP application of this process."""
     app = Starlette(
-        routes=[*http.routes(), event_stream.route(), *pages.routes()],
+        routes=[*api.routes(), event_stream.route(), *pages.routes()],
         exception_handlers={Problem: on_problem, Fault: on_fault, HTTPException: on_http, Exception: on_bug},
         middleware=[
             Middleware(SecureASGIMiddleware, secure=security_headers()),

@@ -1,0 +1,97 @@
+"""Rooms: open, list, look, close."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from livegift.clock import now_ms
+from livegift.domain.people import RoomRow
+from livegift.edge.api.reading import body_of, claims_of, context_of, json
+from livegift.edge.problems import Problem
+from livegift.errors import Unavailable
+from livegift.hub.frames import snapshot_of
+from livegift.wire.folds import RoomView
+from livegift.wire.messages import NO_NUL
+
+
+class NewRoom(Struct):
+    """Body of POST /v1/rooms."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
+
+
+def routes() -> list[Route]:
+    """Return these routes."""
+    return [
+        Route("/v1/rooms", create_room, methods=["POST"]),
+        Route("/v1/rooms", rooms),
+        Route("/v1/rooms/{room_id}", room),
+        Route("/v1/rooms/{room_id}/close", close_room, methods=["POST"]),
+    ]
+
+
+async def create_room(request: Request) -> Response:
+    """Open a room of the creator who asks; answered once it can be followed."""
+    context, claims = context_of(request), claims_of(request)
+    if claims.role != "creator":
+        raise Problem("not_allowed", "Only creators open rooms.")
+    body = await body_of(request, NewRoom)
+    if await context.book.user(claims.user) is None:
+        raise Problem("not_allowed", "The book does not know this creator.")
+    made = await context.book.create_room(body.title.strip() or body.title, claims.user, now_ms())
+    await context.gifting.rooms_have_news()
+    if not await context.room_ready(made.id):
+        raise Unavailable("the room is made, but the flusher has not opened it yet")
+    return json({"id": made.id}, status=201)
+
+
+async def rooms(request: Request) -> Response:
+    """The open rooms."""
+    context = context_of(request)
+    found = await context.book.rooms()
+    counts = await context.hub.counts_of([row.id for row in found])
+    return json({"rooms": [_room(row, counts[row.id]) for row in found]})
+
+
+async def room(request: Request) -> Response:
+    """One room, with its snapshot (null once a closed room's state has been dropped)."""
+    context = context_of(request)
+    row = await context.book.room(request.path_params["room_id"])
+    if row is None:
+        raise Problem("unknown_room")
+    viewers = await context.hub.count_of(row.id)
+    view: RoomView | None = await context.hub.view_of(row.id)
+    return json(
+        _room(row, viewers)
+        | {
+            "epoch": view.epoch if view else None,
+            "offset": view.offset if view else None,
+            "snapshot": snapshot_of(view, viewers, "viewer") if view else None,
+        }
+    )
+
+
+async def close_room(request: Request) -> Response:
+    """Close a room of the creator who asks; gifts accepted before are still announced."""
+    context, claims = context_of(request), claims_of(request)
+    row = await context.book.room(request.path_params["room_id"])
+    if row is None:
+        raise Problem("unknown_room")
+    if row.creator_id != claims.user:
+        raise Problem("not_allowed", "Only a room's creator closes it.")
+    await context.book.close_room(row.id, now_ms())
+    await context.gifting.rooms_have_news()
+    return json({"id": row.id, "state": "closed"})
+
+
+def _room(row: RoomRow, viewers: int) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "title": row.title,
+        "creator": {"id": row.creator_id, "name": row.creator_name},
+        "state": row.state,
+        "viewers": viewers,
+    }

@@ -1,4 +1,4 @@
-"""Every setting of a livegift process: one frozen dataclass, read once at the entry (``cli.py``).
+"""Every setting of a livegift process: one frozen dataclass, read once at the entry (``cli``).
 
 Flags win over ``LIVEGIFT_*`` variables, those over ``livegift.toml``. Units stand at the end of each name.
 docs/configuration.md names every field; a test compares the two.

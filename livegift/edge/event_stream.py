@@ -16,9 +16,9 @@ from starlette.types import Send
 
 from livegift.clock import now_ms
 from livegift.domain.cursor import CURSOR_CHARS_MAX, BadCursor, Place
+from livegift.edge.api.reading import claims_of, context_of
 from livegift.edge.auth import Claims
 from livegift.edge.context import EdgeContext
-from livegift.edge.api.reading import claims_of, context_of
 from livegift.edge.problems import Problem
 from livegift.errors import Fault, Unavailable
 from livegift.wire.codec import EVENT_STREAM, Codec

@@ -38,9 +38,11 @@ TABLES = {
     "room_mark": "room_id, p, seq",
     "room_behind": "room_id, since_ms",
     "layout": "since_epoch, partitions",
+    "audit_head": "one, number, chain",
+    "audit_log": "number, ts_ms, actor, verb, subject, body, salt, body_hash, chain",
 }
 """Every table with its columns, in an order in which references come after what they refer to."""
-SINCE_SCHEMA = {"layout": 2}
+SINCE_SCHEMA = {"layout": 2, "audit_head": 3, "audit_log": 3}
 """Tables that older backups do not have."""
 
 

@@ -1,6 +1,6 @@
 """The other side of ``children.py``: what runs in a flusher's or an edge's process.
 
-Kept apart from ``cli.py`` so that a worker that was killed is back without importing a command line.
+Kept apart from ``cli`` so that a worker that was killed is back without importing a command line.
 """
 
 import asyncio

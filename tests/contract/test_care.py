@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from livegift.store.dump import SINCE_SCHEMA
 from tests.postgres import PostgresServer
 from tests.processes import Serving, run_cli
 
@@ -110,7 +111,9 @@ def test_a_book_of_the_version_before_is_cared_for(serving: Callable[..., Servin
 
     def make_older() -> None:
         with closing(sqlite3.connect(data / "book.sqlite3")) as book:
-            book.executescript("DROP TABLE IF EXISTS layout; PRAGMA user_version = 1")
+            for table in SINCE_SCHEMA:
+                book.execute(f"DROP TABLE IF EXISTS {table}")
+            book.execute("PRAGMA user_version = 1")
 
     make_older()
     beside = run_cli("backup", str(tmp_path / "beside"), "--data", str(data))

@@ -31,7 +31,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Config, bool]]:
         calls.append((config, bots))
         return 0
 
-    monkeypatch.setattr(cli, "run_server", run_server)
+    monkeypatch.setattr(cli.serving, "run_server", run_server)
     return calls
 
 
@@ -108,7 +108,7 @@ def test_a_cannot_run_from_inside_is_said_without_a_traceback(
         fault = CannotRun("The port is taken.")
         raise ExceptionGroup("tasks", [ExceptionGroup("more", [fault])]) if wrapped else fault
 
-    monkeypatch.setattr(cli, "run_server", run_server)
+    monkeypatch.setattr(cli.serving, "run_server", run_server)
     assert cli.main(["serve"]) == 2
     assert capsys.readouterr().err == "livegift: The port is taken.\n"
 
@@ -117,7 +117,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run_server(*_: Any, **__: Any) -> int:
         raise AssertionError("ours")
 
-    monkeypatch.setattr(cli, "run_server", run_server)
+    monkeypatch.setattr(cli.serving, "run_server", run_server)
     with pytest.raises(AssertionError, match="ours"):
         cli.main(["serve"])
 
@@ -163,8 +163,8 @@ def test_the_audit_is_exit_code_1_at_any_disagreement(
     async def audited(_: Config) -> dict[str, Any]:
         return report
 
-    monkeypatch.setattr(cli, "audited", audited)
-    monkeypatch.setattr(cli, "configure_logs", lambda *_: None)
+    monkeypatch.setattr(cli.book, "audited", audited)
+    monkeypatch.setattr(cli.book, "configure_logs", lambda *_: None)
     assert cli.main(["audit", "--json"]) == code
     assert json.loads(capsys.readouterr().out) == report
     assert cli.main(["audit"]) == code
@@ -193,4 +193,4 @@ def test_check_names_wrong_settings(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_defaults_have_no_fault() -> None:
     assert list(faults(Config())) == []
-    assert list(faults(cli.DemoConfig())) == []
+    assert list(faults(cli.serving.DemoConfig())) == []

@@ -36,7 +36,7 @@ test: $(SYNCED) tools $(MODULES)
 	$(BIN)/python -m pytest $(ARGS)
 
 # Anew when a dependency, a pin or a page has changed; the constraints hold for the isolated build, too.
-$(SYNCED): pyproject.toml constraints.txt $(wildcard hatch_build.py) $(PAGES)
+$(SYNCED): pyproject.toml constraints.txt $(wildcard hatch_build.py) livegift/edge/writes.c $(PAGES)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "livegift needs Python 3.11 or newer: install it, or name it (make PYTHON=python3.12 …)." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \

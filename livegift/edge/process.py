@@ -36,6 +36,7 @@ from livegift.edge.gate import Gate
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
 from livegift.edge.wheel import Wheel
+from livegift.edge.writes import best
 from livegift.engine import connect
 from livegift.errors import Fault
 from livegift.gifting import Gifting
@@ -55,6 +56,7 @@ from livegift.wire.codec import EVENT_STREAM
 from livegift.wire.messages import WalletPush
 
 REPORT_S = 1.0
+WRITE_TO_EACH = best()
 
 Report = Callable[[bool, dict[str, float]], None]
 
@@ -162,7 +164,8 @@ def _write_to_all(viewers: Sequence[Viewer], frames: bytes, unsent_bytes_max: in
     """Write to viewers of one codec, quicker where they are connections."""
     if viewers and viewers[0].codec is EVENT_STREAM:
         return offer_each(viewers, frames, unsent_bytes_max)
-    return cast(list[Viewer], write_to_all(cast(Sequence[Connection], viewers), frames, unsent_bytes_max))
+    connections = cast(Sequence[Connection], viewers)
+    return cast(list[Viewer], write_to_all(connections, frames, unsent_bytes_max, WRITE_TO_EACH))
 
 
 class _Server(uvicorn.Server):

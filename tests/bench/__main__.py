@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from tests.bench import audit, away, batcher, codec, cpu, fanout, growth, idle, repartition, settle
+from tests.bench import audit, away, batcher, beside, codec, cpu, fanout, growth, idle, repartition, settle
 from tests.bench.deployment import opened_book
 
 Measuring = Coroutine[Any, Any, dict[str, Any]]
@@ -24,6 +24,9 @@ def main() -> int:
     args = _parser().parse_args()
     work: dict[str, Callable[[Path, Any], Measuring]] = {
         "batcher": lambda place, _: batcher.run(place, gifts=args.gifts, in_flight=args.in_flight),
+        "beside": lambda place, _: beside.run(
+            place, viewers=args.viewers, rate=args.rate, burst=args.burst, nice=args.nice, rounds=args.rounds
+        ),
         "codec": lambda *_: codec.run(events=args.events),
         "cpu": lambda place, _: cpu.run(
             place, rate=args.rate, senders=args.senders, rooms=args.rooms, seconds=args.seconds
@@ -69,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     one = add("batcher", batcher)
     one.add_argument("--gifts", type=int, default=200_000)
     one.add_argument("--in-flight", type=int, default=1_024)
+    one = add("beside", beside)
+    one.add_argument("--viewers", type=int, default=2_000)
+    one.add_argument("--rate", type=float, default=20, help="how often a second")
+    one.add_argument("--burst", type=int, default=1, help="events at once")
+    one.add_argument("--nice", type=int, nargs="*", default=[0], help="niceness of the edges; several take turns")
+    one.add_argument("--rounds", type=int, default=2)
     one = add("codec", codec)
     one.add_argument("--events", type=int, default=10)
     one = add("cpu", cpu)

@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livegift.edge.outlet import SHUT, Outlet, write_to_all
+from livegift.edge.writes import WriteToEach
 from livegift.supervisor.serve import listen
+from tests.compiled import WRITERS
 from tests.world import until
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -118,11 +120,11 @@ def fill(pair: Pair) -> None:
         pair.put(3_000)
 
 
-def offer(pairs: list[Pair], count: int) -> None:
+def offer(pairs: list[Pair], count: int, write_to_each: WriteToEach) -> None:
     """Offer all of them the same bytes; exactly those get nothing for whom more than the limit waits."""
     data = os.urandom(count)
     slow = [one.outlet for one in pairs if one.outlet.unsent_bytes() > UNSENT_BYTES_MAX]
-    assert write_to_all([one.outlet for one in pairs], data, UNSENT_BYTES_MAX) == slow
+    assert write_to_all([one.outlet for one in pairs], data, UNSENT_BYTES_MAX, write_to_each) == slow
     for one in pairs:
         if one.outlet not in slow:
             one.put_bytes += data
@@ -141,15 +143,15 @@ STEPS = st.lists(
 
 
 @settings(deadline=None, max_examples=150)
-@given(steps=STEPS, loop=st.sampled_from(sorted(LOOPS)))
-def test_the_peer_reads_every_byte_once_and_in_order(steps: list[tuple[str, int]], loop: str) -> None:
+@given(steps=STEPS, loop=st.sampled_from(sorted(LOOPS)), writer=st.sampled_from(sorted(WRITERS)))
+def test_the_peer_reads_every_byte_once_and_in_order(steps: list[tuple[str, int]], loop: str, writer: str) -> None:
     async def play() -> None:
         own, quick = await pair(), await pair()
         for step, count in steps:
             if step == "put":
                 own.put(count)
             elif step == "offer":
-                offer([own, quick], count)
+                offer([own, quick], count, WRITERS[writer]())
                 await quick.read_all()
             elif step == "read":
                 own.read(count)

@@ -26,13 +26,14 @@ log = structlog.get_logger(__name__)
 class Gate:
     """Accepts connections on a listening socket while it is open.
 
-    ``spawn`` runs a task that must not raise; while ``is_crowded`` says so, nobody is accepted for a moment.
+    ``protocol`` makes what serves a connection, from the peer's address; ``spawn`` runs a task that must not raise;
+    while ``is_crowded`` says so, nobody is accepted for a moment.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        protocol: Callable[[], asyncio.BaseProtocol],
+        protocol: Callable[[Any], asyncio.BaseProtocol],
         *,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         is_crowded: Callable[[], bool] = lambda: False,
@@ -64,7 +65,7 @@ class Gate:
             return
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                connection, _ = self._listener.accept()
+                connection, peer = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -74,14 +75,14 @@ class Gate:
                 self._rest(PAUSE_S)
                 return
             connection.setblocking(False)
-            self._spawn(self._take(connection))
+            self._spawn(self._take(connection, peer))
 
     def _rest(self, pause_s: float) -> None:
         self.close()
         self._pause = asyncio.get_running_loop().call_later(pause_s, self.open)
 
-    async def _take(self, connection: socket.socket) -> None:
+    async def _take(self, connection: socket.socket, peer: Any) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: self._protocol(peer), connection)
         except OSError:
             connection.close()  # the peer has gone already

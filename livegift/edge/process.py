@@ -33,6 +33,7 @@ from livegift.edge.connection import Connection, bind
 from livegift.edge.context import EdgeContext
 from livegift.edge.drain import drain
 from livegift.edge.gate import Gate
+from livegift.edge.http_protocol import HttpProtocol
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
 from livegift.edge.wheel import Wheel
@@ -181,6 +182,7 @@ class _Server(uvicorn.Server):
         assert sockets is not None
         await self.lifespan.startup()
         self.servers = []
+        self._own = sockets[0].getsockname()[:2]
         self.gate = Gate(
             sockets[0], self._protocol, spawn=self._context.spawn, is_crowded=lambda: self._context.turnstile.is_long
         )
@@ -193,11 +195,14 @@ class _Server(uvicorn.Server):
             self.gate.close()
         await super().shutdown(sockets)
 
-    def _protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+    def _protocol(self, peer: tuple[str, int]) -> asyncio.Protocol:
+        return HttpProtocol(
+            own=self._own,
+            peer=peer[:2],
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
         )
-        return protocol
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -208,7 +213,7 @@ def _uvicorn_config(context: EdgeContext) -> uvicorn.Config:
     return uvicorn.Config(
         make_app(context),
         ws=bind(context),
-        http="httptools",
+        http=HttpProtocol,
         lifespan="off",
         access_log=False,
         log_config=None,

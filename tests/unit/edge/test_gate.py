@@ -48,7 +48,7 @@ def gate_of(listener: socket.socket, guests: type[Guest], spawned: list[asyncio.
     def spawn(work: Coroutine[Any, Any, None]) -> None:
         spawned.append(asyncio.get_running_loop().create_task(work))
 
-    return Gate(listener, guests, spawn=spawn)
+    return Gate(listener, lambda _: guests(), spawn=spawn)
 
 
 @pytest.fixture
@@ -97,7 +97,9 @@ async def test_while_it_is_crowded_nobody_is_accepted(
     listener: socket.socket, guests: type[Guest], spawned: list[asyncio.Task[None]], knock: Knock
 ) -> None:
     crowded = [True]
-    gate = Gate(listener, guests, spawn=gate_of(listener, guests, spawned)._spawn, is_crowded=lambda: crowded[0])
+    gate = Gate(
+        listener, lambda _: guests(), spawn=gate_of(listener, guests, spawned)._spawn, is_crowded=lambda: crowded[0]
+    )
     gate.open()
     [connection] = knock(1)
     for _ in range(50):

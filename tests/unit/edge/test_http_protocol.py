@@ -1,0 +1,79 @@
+"""What reads a connection's requests knows both ends, and is gone once the connection speaks WebSocket."""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from livegift.edge.http_protocol import HttpProtocol
+
+OWN, PEER = ("192.0.2.1", 8000), ("198.51.100.7", 4711)
+UPGRADE = b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+class Spoken(asyncio.Protocol):
+    """Takes a connection over from HTTP."""
+
+    def __init__(self, **_: Any) -> None:
+        self.heard = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+
+
+async def app(scope: Any, _: Any, send: Any) -> None:
+    text = repr((scope["server"], scope["client"], scope["scheme"])).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]})
+    await send({"type": "http.response.body", "body": text})
+
+
+@pytest.fixture
+def config() -> uvicorn.Config:
+    config = uvicorn.Config(app, ws=Spoken, http=HttpProtocol, lifespan="off", log_config=None)  # type: ignore[arg-type]
+    config.load()
+    return config
+
+
+@pytest.fixture
+def no_collections() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def talk(config: uvicorn.Config, request: bytes, answer: bytes) -> asyncio.StreamWriter:
+    """Send a request to a protocol of our own; returns the client's end once that answer has come."""
+
+    def protocol() -> HttpProtocol:
+        return HttpProtocol(own=OWN, peer=PEER, config=config, server_state=ServerState(), app_state={})
+
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(request)
+    if answer:
+        await reader.readuntil(answer)
+    else:
+        await asyncio.sleep(0.05)
+    server.close()
+    return writer
+
+
+async def test_a_request_knows_both_ends_as_they_were_given(config: uvicorn.Config) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    writer = await talk(config, request, repr((OWN, PEER, "http")).encode())
+    writer.close()
+
+
+async def test_nothing_of_http_is_kept_for_a_connection_that_was_upgraded(
+    config: uvicorn.Config, no_collections: None
+) -> None:
+    writer = await talk(config, UPGRADE, b"")
+    spoken = [one for one in gc.get_objects() if isinstance(one, Spoken)]
+    assert [b"websocket" in one.heard for one in spoken] == [True]
+    assert [one for one in gc.get_objects() if isinstance(one, HttpProtocol)] == []
+    writer.close()

@@ -3,10 +3,10 @@
 import socket
 
 from livegift.config import Config
-from livegift.edge.auth import load_secret
 from livegift.edge.process import serve_until
 from livegift.flusher.audit import Report, audit
 from livegift.flusher.process import flush_until
+from livegift.identity.secret import load_secret
 from livegift.lifeline import LifeLine
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from livegift.config import Config
 from livegift.errors import CannotRun, Unavailable
+from livegift.identity.identity import open_identity
 from livegift.ledger.data_lock import is_served
 from livegift.ledger.embedded import find_binary
 from livegift.ledger.engine_check import check_engine, plain_url
@@ -32,6 +33,7 @@ POSTGRES_MIN = 13
 _CHOICES = {
     "appendfsync": ("everysec", "always"),
     "log_level": ("debug", "info", "warning", "error"),
+    "environment": ("development", "production"),
 }
 _RANGES = {
     "port": (0, 65_535),
@@ -59,6 +61,8 @@ def faults(config: Config) -> Iterator[str]:
     """Yield one sentence for each setting that can't work."""
     if (fault := _store_fault(config.store)) is not None:
         yield fault
+    if config.demo and config.environment == "production":
+        yield "demo is on and environment is production: a demo gives coins to everybody who asks."
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name in _CHOICES and value not in _CHOICES[field.name]:
@@ -111,6 +115,7 @@ async def check(config: Config) -> list[Finding]:
     wrong = list(faults(config))
     findings = [Finding("setting", fault, "correct it") for fault in wrong] or [Finding("settings", "make sense")]
     findings += [_python(), _sqlite(), _open_files(), _pages(), _data(config), _secret(config)]
+    findings.append(await _identity(config))
     findings.append(await _engine(config))
     if not wrong:
         findings.append(await _book(config))
@@ -162,6 +167,14 @@ def _secret(config: Config) -> Finding:
     mode = path.stat().st_mode & 0o777
     mend = f"chmod 600 {path}: whoever reads it can make tokens" if mode & 0o077 else None
     return Finding("secret", f"{path}, mode {mode:04o}", mend)
+
+
+async def _identity(config: Config) -> Finding:
+    try:
+        await open_identity(config, bytes(32))
+    except CannotRun as error:
+        return Finding("identity", str(error), "correct the settings, or see that the keys can be read")
+    return Finding("identity", config.identity)
 
 
 async def _engine(config: Config) -> Finding:

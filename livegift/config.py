@@ -74,7 +74,8 @@ class Config:
     """A connection without a pong for this long after a ping is closed, unless the peer is behind and still takes what
     waits for it."""
     connect_ms: int = 5_000
-    """A connection without `connect` for this long is closed with 4408."""
+    """A connection without `connect` for this long is closed with 4408; one without a newer token for this long after
+    the end of the old one with 4502."""
     drain_returns_per_s: int = 1_000
     """Viewers a second whom an edge that stops tells to come back: what those who take them in can bear."""
     drain_spread_ms_max: int = 15_000
@@ -92,6 +93,33 @@ class Config:
     """Sends a second that one sender may sustain. A known id doesn't count."""
     gift_count_max: int = 9_999
     """Largest count of one send."""
+    environment: str = "development"
+    """`development` or `production`, where a demo refuses to start."""
+    identity: str = "own"
+    """Who judges tokens: `own` (this deployment mints them), `jwt` (your platform does), or a plug-in's name. The
+    deployment's own tokens are good in any case."""
+    jwt_secret: str | None = None
+    """Secret shared with the platform that mints the tokens, at least 32 characters; or `jwt_keys`."""
+    jwt_keys: str | None = None
+    """URL or file of the platform's public keys (JWKS); or `jwt_secret`."""
+    jwt_issuer: str | None = None
+    """What a token's `iss` must be."""
+    jwt_audience: str | None = None
+    """What a token's `aud` must be or hold."""
+    jwt_algorithms: str | None = None
+    """Algorithms that are good, with commas: HS256 with a secret, RS256 with keys, unless others are named."""
+    jwt_claims: str | None = None
+    """Where the platform's tokens say what, where it is not `user=sub,name=name,role=role,rooms=rooms,adult=adult`."""
+    jwt_roles: str | None = None
+    """The platform's roles as ours, `streamer=creator,mod=moderator`; the first that a token holds counts."""
+    jwt_default_role: str = "viewer"
+    """The role of a token that names none of ours."""
+    jwt_leeway_ms: int = 30_000
+    """How far the platform's clock may be from ours."""
+    jwt_believed_s_max: int = 900
+    """How long after its `iat` a token is believed at most, whatever its `exp`; a connection then needs a new one."""
+    adults_only: bool = False
+    """Only whose token says `adult` may send gifts, and open rooms to receive them."""
     demo: bool = False
     """POST /v1/demo/login and the name picker; never for production."""
     demo_coins: int = 100_000

@@ -43,6 +43,8 @@ class SendGift:
     to: str | None
     message: str | None
     anonymous: bool
+    barred: str | None = None
+    """Code of the door's refusal. It travels with the gift: one that is charged is answered with its receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class Gifting:
         gift = catalogue.gift(send.gift)
         receiver = room.creator_id if room else None
         refusal: Refusal | None = None
-        if room is None:
+        if send.barred is not None:
+            refusal = refuse(send.barred)
+        elif room is None:
             refusal = refuse("unknown_room")
         elif room.closed_at_ms is not None:
             refusal = refuse("room_closed")

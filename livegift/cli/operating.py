@@ -14,6 +14,8 @@ from livegift.errors import CannotRun
 from livegift.supervisor.running import restart_edges as restart_edges_of
 from livegift.supervisor.running import running_state
 
+Role = Literal["viewer", "creator", "moderator", "admin", "support", "finance", "auditor", "bot"]
+
 
 @app.command
 def status(*, data: Data = Config().data, as_json: AsJson = False) -> int:  # noqa: B008
@@ -77,7 +79,9 @@ def token(
     *,
     user: Annotated[str, Flag(help="The user's id in your product.")],
     name: Annotated[str | None, Flag(help="The name that the room sees; the id if it is left out.")] = None,
-    role: Annotated[Literal["viewer", "creator"], Flag(help="Only a creator may open rooms.")] = "viewer",
+    role: Annotated[Role, Flag(help="Only a creator may open rooms.")] = "viewer",
+    room: Annotated[list[str] | None, Flag(negative="", help="Good for this room only; may be repeated.")] = None,
+    adult: Annotated[bool | None, Flag(help="Whether the user is known to be of age.")] = None,
     ttl: Annotated[int, Flag(help="Seconds until it ends.")] = Config().token_ttl_s,
     data: Data = Config().data,  # noqa: B008
 ) -> int:
@@ -90,7 +94,8 @@ def token(
     config = Config(data=data)
     if not config.secret_path.exists():
         raise CannotRun(f"There is no secret in {data}: start a server there once, or name its directory with --data.")
-    from livegift.edge.auth import load_secret, mint
+    from livegift.identity.own import mint
+    from livegift.identity.secret import load_secret
 
-    print(mint(load_secret(config.secret_path), user, name or user, role, ttl))
+    print(mint(load_secret(config.secret_path), user, name or user, role, ttl, rooms=room, is_adult=adult))
     return 0

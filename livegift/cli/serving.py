@@ -91,7 +91,8 @@ def edge(config: Settings = Config()) -> int:  # noqa: B008
 def print_links(config: Config, at: Addresses) -> None:
     """Print the demo's links, one a line, and open nothing."""
     from livegift.domain.demo import DEMO_ROOMS
-    from livegift.edge.auth import load_secret, mint
+    from livegift.identity.own import mint
+    from livegift.identity.secret import load_secret
 
     creator = DEMO_ROOMS[0]
     jwt = mint(

@@ -7,9 +7,9 @@ from livegift.clock import now_ms
 from livegift.domain.cursor import BadCursor
 from livegift.domain.refusal import Refusal
 from livegift.edge.answers import accepted, faulted, refused
-from livegift.edge.auth import TokenRefused, verify
 from livegift.errors import Fault, Unavailable
 from livegift.gifting import SendGift
+from livegift.identity.claims import SENDING_ROLES, TokenRefused
 from livegift.wire.messages import (
     AnyCommand,
     Connect,
@@ -36,9 +36,9 @@ async def authenticate(connection: "Connection", command: Connect) -> None:
     """Answer ``connect``: who the client is and what they own."""
     context = connection.context
     try:
-        claims = verify(context.secret, command.token, now_ms())
+        claims = await context.identity.verify(command.token, now_ms())
     except TokenRefused as no:
-        connection.refuse(connection.session.refused(command, no.code))
+        connection.carry_out(connection.session.refused(command, no.code))
         return
     try:
         balance = await context.gifting.balance(claims.user)
@@ -68,11 +68,10 @@ async def perform(connection: "Connection", command: AnyCommand) -> None:
             case Subscribe():
                 await _subscribe(connection, command)
             case Unsubscribe():
-                connection.rooms = tuple(room for room in connection.rooms if room != command.room)
-                connection.context.hub.leave(connection, command.room)
+                connection.leave(command.room)
                 connection.send(Unsubscribed(id=command.id, room=command.room))
             case Refresh():
-                _refresh(connection, command)
+                await _refresh(connection, command)
             case Ping():
                 connection.send(pong(command, now_ms=now_ms()))
     except Fault as fault:
@@ -101,6 +100,7 @@ async def _send(connection: "Connection", command: Send) -> None:
         to=command.to,
         message=command.message,
         anonymous=command.anonymous,
+        barred=_bar(connection, command.room),
     )
     answer = await context.gifting.send_gift(send, connection)
     if isinstance(answer, Refusal):
@@ -111,6 +111,17 @@ async def _send(connection: "Connection", command: Send) -> None:
     connection.send(accepted(command.id, answer))
 
 
+def _bar(connection: "Connection", room_id: str) -> str | None:
+    """Return the code with which this client's token keeps it from sending there, or None."""
+    claims = connection.claims
+    assert claims is not None
+    if claims.role not in SENDING_ROLES or not claims.may_enter(room_id):
+        return "not_allowed"
+    if connection.context.config.adults_only and claims.is_adult is not True:
+        return "adults_only"
+    return None
+
+
 async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     context, claims = connection.context, connection.claims
     assert claims is not None
@@ -118,7 +129,7 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     if room is None:
         connection.send(error(command.id, "unknown_room"))
         return
-    if command.feed == "creator" and room.creator_id != claims.user:
+    if not claims.may_enter(room.id) or (command.feed == "creator" and room.creator_id != claims.user):
         connection.send(error(command.id, "not_allowed"))
         return
     place = None
@@ -144,9 +155,9 @@ def _and_room(rooms: tuple[str, ...], room: str) -> tuple[str, ...]:
     return (*rooms, room)
 
 
-def _refresh(connection: "Connection", command: Refresh) -> None:
+async def _refresh(connection: "Connection", command: Refresh) -> None:
     try:
-        claims = verify(connection.context.secret, command.token, now_ms())
+        claims = await connection.context.identity.verify(command.token, now_ms())
     except TokenRefused as no:
         connection.send(error(command.id, no.code))
         return
@@ -154,5 +165,5 @@ def _refresh(connection: "Connection", command: Refresh) -> None:
     if claims.user != connection.claims.user:
         connection.send(error(command.id, "not_allowed", "The new token is another user's."))
         return
-    connection.claims = claims
+    connection.renew(claims)
     connection.send(Refreshed(id=command.id, expires_ms=claims.expires_ms))

@@ -17,7 +17,6 @@ from livegift.clock import monotonic_ms
 from livegift.clock import now_ms as wall_ms
 from livegift.domain.refusal import Refusal
 from livegift.edge.answers import accepted, refused
-from livegift.edge.auth import Claims
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
 from livegift.edge.handshake import answer, handshake_parser
@@ -25,6 +24,7 @@ from livegift.edge.outlet import Outlet
 from livegift.errors import Fault
 from livegift.gifting import Receipt
 from livegift.hub.frames import framed
+from livegift.identity.claims import Claims
 from livegift.wire.codec import CODECS, JSON, Codec
 from livegift.wire.messages import Message, Settled, SettledGift
 from livegift.wire.session import Authenticate, Close, Effect, Perform, Reply, Session, error
@@ -247,10 +247,10 @@ class Connection(Outlet):
             case Authenticate(command):
                 await self.context.turnstile.passed(lambda: self.is_open)
                 await authenticate(self, command)
-            case Perform(command) if self.session.may_perform():
-                await perform(self, command)
+            case Perform(command) if (refusal := self.session.refusal_of(command)) is not None:
+                self.send(error(command.id, refusal))
             case Perform(command):
-                self.send(error(command.id, "not_connected"))
+                await perform(self, command)
 
     async def _catch_up(self) -> None:
         try:
@@ -268,8 +268,22 @@ class Connection(Outlet):
             self._ping_at_ms = monotonic_ms() + self.context.config.ping_ms
             self.context.wheel.add(self, self._ping_at_ms)
 
-    def refuse(self, effects: list[Effect]) -> None:
-        """Carry out what the session says about a bad token."""
+    def renew(self, claims: Claims) -> None:
+        """Take a newer token's word; it may be good for fewer rooms."""
+        self.session.authenticated()
+        self.claims = claims
+        for room in self.rooms:
+            if not claims.may_enter(room):
+                self.leave(room)
+                self.send(error(None, "not_allowed", f"The new token is not good for room {room}."))
+
+    def leave(self, room_id: str) -> None:
+        """Follow a room no more."""
+        self.rooms = tuple(room for room in self.rooms if room != room_id)
+        self.context.hub.leave(self, room_id)
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        """Carry out what the session says about a token."""
         for effect in effects:
             if isinstance(effect, Reply):
                 self.send(effect.message)
@@ -343,9 +357,13 @@ class Connection(Outlet):
 
     def _tick_connected(self, now_ms: int, claims: Claims) -> int | None:
         config = self.context.config
-        if wall_ms() >= claims.expires_ms:
+        left_ms = claims.expires_ms - wall_ms()
+        if left_ms + config.connect_ms <= 0:
             self.close(4502, "the token has ended")
             return None
+        if left_ms <= 0:
+            self.carry_out(self.session.token_ended())
+            left_ms += config.connect_ms  # as long as a newcomer has for its first one
         if self._pong_due_ms and now_ms >= self._pong_due_ms:
             taken = self.taken_bytes()
             if taken is None or taken == self._taken_bytes:
@@ -359,8 +377,7 @@ class Connection(Outlet):
             self._pong_due_ms = now_ms + config.pong_ms
             self._taken_bytes = self.taken_bytes()
             self.put(Frame(Opcode.PING, b"").serialize(mask=False))
-        token_ms = now_ms + claims.expires_ms - wall_ms()
-        return min(self._pong_due_ms or self._ping_at_ms, self._ping_at_ms, token_ms)
+        return min(self._pong_due_ms or self._ping_at_ms, self._ping_at_ms, now_ms + left_ms)
 
     # --- a gift's later news (gifting.Listener) ---
 

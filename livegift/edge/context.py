@@ -13,6 +13,7 @@ from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
+from livegift.identity.identity import Identity
 from livegift.store.book import Book
 from livegift.telemetry import Counters
 
@@ -30,6 +31,7 @@ class EdgeContext:
 
     config: Config
     secret: bytes
+    identity: Identity
     gifting: Gifting
     book: Book
     hub: Hub

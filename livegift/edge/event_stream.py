@@ -17,10 +17,10 @@ from starlette.types import Send
 from livegift.clock import now_ms
 from livegift.domain.cursor import CURSOR_CHARS_MAX, BadCursor, Place
 from livegift.edge.api.reading import claims_of, context_of
-from livegift.edge.auth import Claims
 from livegift.edge.context import EdgeContext
 from livegift.edge.problems import Problem
 from livegift.errors import Fault, Unavailable
+from livegift.identity.claims import Claims
 from livegift.wire.codec import EVENT_STREAM, Codec
 from livegift.wire.messages import Since
 
@@ -168,12 +168,12 @@ class _FeedResponse(StreamingResponse):
 
 async def feed(request: Request) -> Response:
     """The creator's feed of one room, as long as they listen; ``Last-Event-ID`` resumes it."""
-    context, claims = context_of(request), claims_of(request)
+    context, claims = context_of(request), await claims_of(request)
     room_id = request.path_params["room_id"]
     row = await context.book.room(room_id)
     if row is None:
         raise Problem("unknown_room")
-    if row.creator_id != claims.user:
+    if row.creator_id != claims.user or not claims.may_enter(room_id):
         raise Problem("not_allowed", "A room's feed is its creator's alone.")
     if context.is_draining:
         raise Unavailable("this server is about to stop")

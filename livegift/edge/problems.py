@@ -14,6 +14,7 @@ STATUS = {
     "bad_token": 401,
     "token_expired": 401,
     "not_allowed": 403,
+    "adults_only": 403,
     "unknown_room": 404,
     "unknown_route": 404,
     "method_not_allowed": 405,

@@ -44,6 +44,7 @@ from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
 from livegift.hub.viewer import Viewer, offer_each
+from livegift.identity.identity import open_identity
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
@@ -81,6 +82,7 @@ async def serve_until(
     otherwise it leaves new connections to the others at once.
     """
     assert config.redis_url is not None
+    identity = await open_identity(config, secret)
     await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
     book = open_book(config)
@@ -134,6 +136,7 @@ async def serve_until(
             context = EdgeContext(
                 config=config,
                 secret=secret,
+                identity=identity,
                 gifting=gifting,
                 book=book,
                 hub=hub,
@@ -144,7 +147,7 @@ async def serve_until(
                 counters=make_counters(),
             )
             gifting.on_wallet(lambda user, balance, reason: _push_wallet(context, user, balance, reason))
-            beside = [tasks.create_task(part.run()) for part in (ledger, gifting, news, hub, context.wheel)]
+            beside = [tasks.create_task(part.run()) for part in (ledger, gifting, news, hub, context.wheel, identity)]
             beside.append(tasks.create_task(_report_on(context, report)))
             server = _Server(_uvicorn_config(context), context)
             serving = tasks.create_task(server.serve(sockets=[listener]))

@@ -9,10 +9,10 @@ from typing import Any
 
 from livegift.clock import now_ms
 from livegift.config import Config
-from livegift.edge.auth import load_secret
 from livegift.errors import CannotRun, Unavailable
 from livegift.flusher.older import look_or_accept
 from livegift.flusher.repartition import repartition as change_partitions
+from livegift.identity.secret import load_secret
 from livegift.ledger.data_lock import DataLock, is_served
 from livegift.ledger.embedded import EmbeddedServer
 from livegift.store.dump import dump, load

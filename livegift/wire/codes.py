@@ -20,6 +20,7 @@ REFUSALS: Final = {
     "self_gift": "A creator cannot send gifts to themselves.",
     "unknown_receiver": "The receiver is not in this room.",
     "not_allowed": "This user may not do this.",
+    "adults_only": "Only who is known to be of age may do this.",
     "insufficient_coins": "The wallet holds fewer coins than the gift costs.",
     "frozen": "The wallet is frozen.",
     "limit": "A spending limit is reached.",

@@ -6,13 +6,15 @@ state         ``connect``          another command       a frame that is no comm
 new           ``Authenticate``     error not_connected   error, counted as abuse
 connecting    error bad_request    ``Perform``           error, counted as abuse
 connected     error bad_request    ``Perform``           error, counted as abuse
+stale         error bad_request    ``Perform``           error, counted as abuse
 ============  ===================  ====================  ==========================
 
 Effects are carried out one after the other, so what a client sends right behind its ``connect`` has its turn once the
-token has been judged; ``may_perform`` then says whether it was good.
+token has been judged; ``refusal_of`` then says whether it was good.
 
 Ten unreadable frames within 10 s close with 4400. A token that is not ours, or has ended, closes with 4401 when it
-came with ``connect``; a bad ``refresh`` is an error and the old token stands until it ends (4502).
+came with ``connect``; a bad ``refresh`` is an error and the old token stands until it ends. Then the client is told,
+and until the connection is closed (4502) only ``refresh`` is carried out; all else is answered ``token_expired``.
 """
 
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ from livegift.wire.messages import (
     Message,
     Ping,
     Pong,
+    Refresh,
 )
 
 ABUSE_FRAMES = 10
@@ -60,7 +63,7 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """Carry out this command of a connected client (``may_perform``), after those before it."""
+    """Carry out this command of a connected client (``refusal_of``), after those before it."""
 
     command: AnyCommand
 
@@ -96,17 +99,26 @@ class Session:
                 return [Reply(error(frame.id, "bad_request", "This connection has connected already."))]
             self.state = "connecting"
             return [Authenticate(frame)]
-        if self.state not in ("connecting", "connected"):
+        if self.state not in ("connecting", "connected", "stale"):
             return [Reply(error(frame.id, "not_connected"))]
         return [Perform(frame)]
 
-    def may_perform(self) -> bool:
-        """Tell whether a command whose turn it is may be carried out; else its answer is ``not_connected``."""
-        return self.state == "connected"
+    def refusal_of(self, command: AnyCommand) -> str | None:
+        """Return the code with which a command whose turn it is is answered instead of being carried out, or None."""
+        if self.state == "stale":
+            return None if isinstance(command, Refresh) else "token_expired"
+        return None if self.state == "connected" else "not_connected"
 
     def authenticated(self) -> None:
-        """The token was good."""
+        """The token, the first or a newer one, was good."""
         self.state = "connected"
+
+    def token_ended(self) -> list[Effect]:
+        """The token has ended and no newer one has come; once."""
+        if self.state != "connected":
+            return []
+        self.state = "stale"
+        return [Reply(error(None, "token_expired"))]
 
     def refused(self, command: Connect, code: str) -> list[Effect]:
         """The token was not."""

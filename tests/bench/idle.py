@@ -8,7 +8,8 @@ from typing import Any
 
 from websockets.frames import Frame, Opcode
 
-from livegift.edge.auth import load_secret, mint
+from livegift.identity.own import mint
+from livegift.identity.secret import load_secret
 from tests.bench.processes import rss_kb, serving
 
 UPGRADE = (

@@ -10,7 +10,8 @@ import pytest
 import websockets
 from websockets.frames import Frame, Opcode
 
-from livegift.edge.auth import load_secret, mint
+from livegift.identity.own import mint
+from livegift.identity.secret import load_secret
 from tests.wire import JSON, MSGPACK, login, wire
 
 Server = dict[str, Any]

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx2
 
-from livegift.edge.auth import load_secret, mint
+from livegift.identity.own import mint
+from livegift.identity.secret import load_secret
 from tests.e2e.conftest import open_room
 from tests.processes import Serving
 from tests.wire import login, wire

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livegift.clock import now_ms
-from livegift.edge.auth import Claims, TokenRefused, verify
 from livegift.edge.context import EdgeContext
 from livegift.edge.problems import Problem
+from livegift.identity.claims import Claims, TokenRefused
 
 BODY_BYTES_MAX = 65_536
 
@@ -23,13 +23,13 @@ def context_of(request: Request) -> EdgeContext:
     return context
 
 
-def claims_of(request: Request) -> Claims:
+async def claims_of(request: Request) -> Claims:
     """Return who is asking; raises ``Problem`` without a good ``Authorization: Bearer``."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Problem("bad_token", "Authorization: Bearer <token> is missing.")
     try:
-        return verify(context_of(request).secret, token.strip(), now_ms())
+        return await context_of(request).identity.verify(token.strip(), now_ms())
     except TokenRefused as no:
         raise Problem(no.code) from no
 

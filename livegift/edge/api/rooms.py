@@ -35,9 +35,11 @@ def routes() -> list[Route]:
 
 async def create_room(request: Request) -> Response:
     """Open a room of the creator who asks; answered once it can be followed."""
-    context, claims = context_of(request), claims_of(request)
+    context, claims = context_of(request), await claims_of(request)
     if claims.role != "creator":
         raise Problem("not_allowed", "Only creators open rooms.")
+    if context.config.adults_only and claims.is_adult is not True:
+        raise Problem("adults_only")
     body = await body_of(request, NewRoom)
     if await context.book.user(claims.user) is None:
         raise Problem("not_allowed", "The book does not know this creator.")
@@ -76,7 +78,7 @@ async def room(request: Request) -> Response:
 
 async def close_room(request: Request) -> Response:
     """Close a room of the creator who asks; gifts accepted before are still announced."""
-    context, claims = context_of(request), claims_of(request)
+    context, claims = context_of(request), await claims_of(request)
     row = await context.book.room(request.path_params["room_id"])
     if row is None:
         raise Problem("unknown_room")

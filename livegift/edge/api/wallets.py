@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from livegift.clock import now_ms
 from livegift.edge.api.reading import body_of, claims_of, context_of, json
-from livegift.edge.auth import mint
 from livegift.edge.problems import Problem
+from livegift.identity.own import mint
 
 GRANT_TIMEOUT_MS = 5_000
 WALLET_ROWS_MAX = 100
@@ -69,7 +69,7 @@ async def catalogue(request: Request) -> Response:
 
 async def wallet(request: Request) -> Response:
     """The balance of whoever asks, and the newest rows behind it."""
-    context, claims = context_of(request), claims_of(request)
+    context, claims = context_of(request), await claims_of(request)
     rows = await context.book.wallet_rows(claims.user, WALLET_ROWS_MAX)
     return json(
         {

@@ -91,10 +91,10 @@ def test_the_first_command_must_be_connect() -> None:
     assert codes(list(session.receive(Ping(id=0), now_ms=0))) == ["not_connected"]
     assert session.receive(connect, now_ms=0) == [Authenticate(connect)]
     assert session.receive(Ping(id=2), now_ms=0) == [Perform(Ping(id=2))]
-    assert not session.may_perform()
+    assert session.refusal_of(Ping(id=1)) == "not_connected"
     assert codes(list(session.receive(connect, now_ms=0))) == ["bad_request"]
     session.authenticated()
-    assert session.may_perform()
+    assert session.refusal_of(Ping(id=1)) is None
     assert session.receive(Ping(id=3), now_ms=0) == [Perform(Ping(id=3))]
     assert codes(list(session.receive(connect, now_ms=0))) == ["bad_request"]
 

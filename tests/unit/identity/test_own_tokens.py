@@ -10,8 +10,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from livegift.edge.auth import TokenRefused, load_secret, mint, verify
 from livegift.errors import CannotRun
+from livegift.identity.claims import TokenRefused
+from livegift.identity.own import mint, verify
+from livegift.identity.secret import load_secret
 
 SECRET = b"k" * 32
 

@@ -1,0 +1,70 @@
+"""The door: judges every token, by the deployment's own secret and by the plug-in that the settings name.
+
+A plug-in is a class with the methods of ``Plugin``, made by ``await opened(config)`` and registered by its package in
+the entry point group ``livegift.identity``; ``jwt`` is built in. The deployment's own tokens are always good: they are
+signed with its secret, which nobody else has.
+"""
+
+import asyncio
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from livegift.config import Config
+from livegift.errors import CannotRun
+from livegift.identity import own
+from livegift.identity.claims import Claims, TokenRefused
+from livegift.identity.jwt import JwtIdentity
+
+GROUP = "livegift.identity"
+OWN = "own"
+
+
+class Plugin(Protocol):
+    """Judges tokens that others mint."""
+
+    async def verify(self, token: str, now_ms: int) -> Claims:
+        """Return what a token says; raises ``TokenRefused`` and nothing else for any text. ``now_ms`` since 1970."""
+
+    async def run(self) -> None:
+        """Do what must be done now and then, until cancelled; may return at once."""
+
+
+class Identity:
+    """Judges tokens for one process."""
+
+    def __init__(self, secret: bytes, plugin: Plugin | None = None) -> None:
+        self._secret = secret
+        self._plugin = plugin
+
+    async def verify(self, token: str, now_ms: int) -> Claims:
+        """Return what a token says; raises ``TokenRefused``. ``now_ms`` since 1970."""
+        try:
+            return own.verify(self._secret, token, now_ms)
+        except TokenRefused as no:
+            if self._plugin is None or no.code != "bad_token":
+                raise
+        return await self._plugin.verify(token, now_ms)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        if self._plugin is not None:
+            await self._plugin.run()
+        await asyncio.Event().wait()
+
+
+async def open_identity(config: Config, secret: bytes) -> Identity:
+    """Return what the setting ``identity`` names; raises ``CannotRun`` if that can't be had."""
+    name = config.identity
+    if name == OWN:
+        return Identity(secret)
+    if name == "jwt":
+        return Identity(secret, await JwtIdentity.opened(config))
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        others = sorted(entry_points(group=GROUP).names)
+        raise CannotRun(f"identity is {name!r}; there are {', '.join([OWN, 'jwt', *others])}.")
+    try:
+        plugin: Plugin = await next(iter(found)).load().opened(config)
+    except Exception as error:  # a stranger's code, at the start: what it says is for the operator
+        raise CannotRun(f"identity {name!r} can't be used: {type(error).__name__}: {error}") from error
+    return Identity(secret, plugin)

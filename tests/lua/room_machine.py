@@ -84,6 +84,8 @@ class RoomModel:
                 combo = None
             if combo is None:
                 combo = self.combos[key] = Combo(gift.event_id, gift.p)
+            if gift.ts >= combo.last:
+                combo.p = gift.p  # the sender's of now: a repartition may have moved them
             combo.total += gift.count
             combo.coins += gift.coins
             combo.last = max(combo.last, gift.ts)

@@ -54,6 +54,7 @@ $(MODULES): $(SYNCED) $(WEB)/package.json $(WEB)/package-lock.json
 tools:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
 	command -v luacheck >/dev/null || missing="$$missing lua-check"; \
 	PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="$$missing pgbouncer"; \
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \

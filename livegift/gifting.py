@@ -193,13 +193,14 @@ class Gifting:
         p = partition_of(sender_id, layout.partitions)
         return Receipt(
             gift_event_id=gift_event_id,
-            event_id=self._event_id(p, outcome.epoch, outcome.seq),
+            event_id=self.event_id(p, outcome.epoch, outcome.seq),
             balance=outcome.balance,
             replayed=outcome.tag == "replayed",
             settled=settled,
         )
 
-    def _event_id(self, p: int, epoch: int, seq: int) -> str:
+    def event_id(self, p: int, epoch: int, seq: int) -> str:
+        """Return the public name of what stands at that place in a partition."""
         return event_id(self._secret, incarnation=self._incarnation, partition=p, epoch=epoch, seq=seq)
 
     def _wait_for(self, p: int, charge: Charge, outcome: Outcome, asked: _Asked) -> None:
@@ -221,7 +222,7 @@ class Gifting:
             return refuse("expired", now_ms=outcome.now_ms)
         if found.digest != charge.digest:
             return refuse("mismatch")
-        event = self._event_id(found.partition, found.epoch, found.seq)
+        event = self.event_id(found.partition, found.epoch, found.seq)
         return Receipt(asked.gift_event_id, event, found.balance, replayed=True, settled=True)
 
     # --- settlement ---
@@ -249,7 +250,7 @@ class Gifting:
         for one in settled:
             listener = one.whom.listener
             _, ids = gifts.setdefault(id(listener), (listener, []))
-            ids.append((one.whom.gift_event_id, self._event_id(p, one.epoch, one.seq)))
+            ids.append((one.whom.gift_event_id, self.event_id(p, one.epoch, one.seq)))
         for listener, ids in gifts.values():
             listener.settled(ids)
 
@@ -317,6 +318,10 @@ class Gifting:
         """Tell everyone that a room was opened or closed; this process forgets what it believed at once."""
         self._directory.forget_rooms()
         await self._ledger.nudge("rooms")
+
+    async def people_have_news(self) -> None:
+        """Tell everyone that somebody's tokens have ended."""
+        await self._ledger.nudge("people")
 
     async def wait_granted(self, entry: InboxEntry, *, timeout_ms: int) -> None:
         """Return once an inbox entry has reached the hot wallet; ``Unavailable`` if it does not in time."""

@@ -5,16 +5,20 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from livegift.clock import monotonic_ms
+from livegift.clock import monotonic_ms, now_ms
 from livegift.config import Config
 from livegift.domain.cursor import Cursors
 from livegift.edge.admission import Admission
+from livegift.edge.keyring import Keyring
+from livegift.edge.revocations import Revocations
 from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
+from livegift.identity.claims import Claims, TokenRefused
 from livegift.identity.identity import Identity
 from livegift.store.book import Book
+from livegift.store.platform import Platform, Revocation
 from livegift.telemetry import Counters
 
 if TYPE_CHECKING:
@@ -32,6 +36,9 @@ class EdgeContext:
     config: Config
     secret: bytes
     identity: Identity
+    platform: Platform
+    keyring: Keyring
+    revocations: Revocations
     gifting: Gifting
     book: Book
     hub: Hub
@@ -48,6 +55,23 @@ class EdgeContext:
     """It is about to leave: not ready, and nobody new is let in."""
     is_flushing: bool = False
     """It takes no more gifts, and waits for those it has accepted."""
+
+    def __post_init__(self) -> None:
+        self.revocations.on_revoked(self._end_sessions)
+
+    async def claims(self, token: str) -> Claims:
+        """Return what a token says; raises ``TokenRefused``."""
+        claims = await self.identity.verify(token, now_ms())
+        if self.revocations.ends(claims):
+            raise TokenRefused("token_expired", "revoked")
+        return claims
+
+    def _end_sessions(self, revoked: Revocation) -> None:
+        for connection in self.people.get(revoked.user_id, ()):
+            if connection.claims is not None and self.revocations.ends(connection.claims):
+                connection.close(4502, "the token has been revoked")
+        for stream in [one for one in self.streams if one.person == revoked.user_id]:
+            stream.end()
 
     def remember(self, user_id: str, connection: "Connection") -> None:
         """Note a user's connection. Most have one: a tuple weighs a quarter of a set."""

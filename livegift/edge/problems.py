@@ -16,6 +16,20 @@ STATUS = {
     "not_allowed": 403,
     "adults_only": 403,
     "unknown_room": 404,
+    "unknown_user": 404,
+    "unknown_gift": 404,
+    "unknown_receiver": 404,
+    "bad_count": 400,
+    "bad_id": 400,
+    "room_closed": 409,
+    "gift_unavailable": 409,
+    "price_changed": 409,
+    "mismatch": 409,
+    "expired": 409,
+    "self_gift": 409,
+    "insufficient_coins": 409,
+    "frozen": 409,
+    "limit": 409,
     "unknown_route": 404,
     "method_not_allowed": 405,
     "too_large": 413,
@@ -27,19 +41,29 @@ log = structlog.get_logger(__name__)
 
 
 class Problem(Exception):
-    """An HTTP answer that says why not; ``code`` is one of ``STATUS``."""
+    """An HTTP answer that says why not; ``code`` is one of ``STATUS``, ``fields`` are numbers that belong to it."""
 
-    def __init__(self, code: str, detail: str | None = None) -> None:
+    def __init__(self, code: str, detail: str | None = None, **fields: int) -> None:
         self.code = code
+        self.fields = fields
         self.detail = detail or REFUSALS.get(code) or TEMPORARY.get(code) or code
         super().__init__(self.detail)
 
 
-def problem_response(code: str, detail: str, *, status: int | None = None, retry_after_ms: int = 0) -> Response:
-    """Return a problem document."""
+def problem_response(
+    code: str, detail: str, *, status: int | None = None, retry_after_ms: int = 0, **fields: int
+) -> Response:
+    """Return a problem document; ``fields`` are those that the code has on the WebSocket, too."""
     status = status or STATUS[code]
     title = (REFUSALS | TEMPORARY).get(code, code.replace("_", " ").capitalize() + ".")
-    body = {"type": f"/docs/protocol#{code}", "title": title, "status": status, "detail": detail, "code": code}
+    body = {
+        "type": f"/docs/protocol#{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **fields,
+    }
     headers = {"Cache-Control": "no-store"}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -51,7 +75,7 @@ def problem_response(code: str, detail: str, *, status: int | None = None, retry
 async def on_problem(_: Request, error: Exception) -> Response:
     """Answer a ``Problem``."""
     assert isinstance(error, Problem)
-    return problem_response(error.code, error.detail)
+    return problem_response(error.code, error.detail, **error.fields)
 
 
 async def on_fault(_: Request, fault: Exception) -> Response:

@@ -34,8 +34,10 @@ from livegift.edge.context import EdgeContext
 from livegift.edge.drain import drain
 from livegift.edge.gate import Gate
 from livegift.edge.http_protocol import HttpProtocol
+from livegift.edge.keyring import Keyring
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
+from livegift.edge.revocations import Revocations
 from livegift.edge.wheel import Wheel
 from livegift.edge.writes import best
 from livegift.engine import connect
@@ -53,6 +55,7 @@ from livegift.rooms.missed import MissedGifts
 from livegift.rooms.reader import RoomReader
 from livegift.store.directory import Directory
 from livegift.store.open import open_book, prepare
+from livegift.store.platform import Platform
 from livegift.telemetry import Counters
 from livegift.wire.codec import EVENT_STREAM
 from livegift.wire.messages import WalletPush
@@ -86,8 +89,11 @@ async def serve_until(
     await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
     book = open_book(config)
+    platform = Platform(*book.databases)
     try:
         facts = await book.facts()
+        revocations = Revocations(platform)
+        await revocations.look()
         keys = LedgerKeys(config.redis_prefix, facts.incarnation)
         reader = RoomReader(client, RoomKeys(config.redis_prefix, facts.incarnation), top_max=config.top_max)
         ledger = Ledger(
@@ -110,6 +116,7 @@ async def serve_until(
             on_mark=gifting.on_mark,
             on_wallet=gifting.wallet_moved,
             on_rooms=directory.forget_rooms,
+            on_people=revocations.look_now,
         )
         missed = MissedGifts(book, secret=secret, incarnation=facts.incarnation)
         cursors = Cursors(secret, facts.incarnation)
@@ -137,6 +144,9 @@ async def serve_until(
                 config=config,
                 secret=secret,
                 identity=identity,
+                platform=platform,
+                keyring=Keyring(platform),
+                revocations=revocations,
                 gifting=gifting,
                 book=book,
                 hub=hub,
@@ -147,7 +157,10 @@ async def serve_until(
                 counters=make_counters(),
             )
             gifting.on_wallet(lambda user, balance, reason: _push_wallet(context, user, balance, reason))
-            beside = [tasks.create_task(part.run()) for part in (ledger, gifting, news, hub, context.wheel, identity)]
+            beside = [
+                tasks.create_task(part.run())
+                for part in (ledger, gifting, news, hub, context.wheel, identity, revocations)
+            ]
             beside.append(tasks.create_task(_report_on(context, report)))
             server = _Server(_uvicorn_config(context), context)
             serving = tasks.create_task(server.serve(sockets=[listener]))

@@ -30,8 +30,10 @@ def mint(
     """Return a token of that user, good for ``ttl_s`` seconds from now. Raises ``ValueError`` for an unknown role."""
     if role not in ROLES:
         raise ValueError(f"role is {role!r}, must be one of {', '.join(ROLES)}")
-    now_s = int(time.time())
-    claims: dict[str, object] = {"sub": user, "name": name, "role": role, "iat": now_s, "exp": now_s + ttl_s}
+    now_s = time.time()
+    # Issued to the millisecond: a token of after a revocation must be good, also in the same second.
+    claims: dict[str, object] = {"sub": user, "name": name, "role": role, "iat": round(now_s, 3)}
+    claims["exp"] = int(now_s) + ttl_s
     if rooms is not None:
         claims["rooms"] = list(rooms)
     if is_adult is not None:
@@ -54,7 +56,7 @@ def verify(secret: bytes, token: str, now_ms: int) -> Claims:
     issued_s, rooms, adult = claims.get("iat", 0), claims.get("rooms"), claims.get("adult")
     if not (isinstance(user, str) and user and isinstance(name, str) and role in ROLES and isinstance(ends_s, int)):
         raise TokenRefused("bad_token", "its claims are incomplete")
-    if not (isinstance(issued_s, int) and is_room_scope(rooms) and (adult is None or isinstance(adult, bool))):
+    if not (isinstance(issued_s, int | float) and is_room_scope(rooms) and (adult is None or isinstance(adult, bool))):
         raise TokenRefused("bad_token", "its claims are of the wrong kind")
     if "\x00" in user + name:  # no book could hold it
         raise TokenRefused("bad_token", "a NUL in its claims")
@@ -62,7 +64,7 @@ def verify(secret: bytes, token: str, now_ms: int) -> Claims:
         raise TokenRefused("token_expired")
     # Few roles and scopes, very many connections: one text for all of them.
     scope = None if rooms is None else shared_scope(tuple(rooms))
-    return Claims(user, name, sys.intern(str(role)), ends_s * 1_000, issued_s * 1_000, scope, adult)
+    return Claims(user, name, sys.intern(str(role)), ends_s * 1_000, int(issued_s * 1_000), scope, adult)
 
 
 def is_room_scope(value: object) -> bool:

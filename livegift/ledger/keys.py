@@ -18,7 +18,8 @@ class LedgerKeys:
         self.wallets_channel = f"{self._prefix}wallets"
         """``<balance> <reason> <user id>`` when a wallet moved by an inbox entry."""
         self.hints_channel = f"{self._prefix}hints"
-        """``inbox``, ``rooms`` or ``partitions``: what has news; the flusher looks, edges forget rooms."""
+        """``inbox``, ``rooms``, ``people`` or ``partitions``: what has news; the flusher looks, edges forget rooms and
+        look whose tokens have ended."""
 
         self.every_partition = f"{self._prefix}{{p*"
         """Pattern of all partitions' keys."""

@@ -35,6 +35,7 @@ class News:
         on_mark: OnMark,
         on_wallet: OnWallet,
         on_rooms: Callable[[], None],
+        on_people: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._keys = keys
@@ -42,6 +43,7 @@ class News:
         self._on_mark = on_mark
         self._on_wallet = on_wallet
         self._on_rooms = on_rooms
+        self._on_people = on_people
 
     async def run(self) -> None:
         """Listen and poll until cancelled."""
@@ -91,6 +93,8 @@ class News:
         if channel == self._keys.hints_channel:
             if data == b"rooms":
                 self._on_rooms()
+            elif data == b"people":
+                self._on_people()
             return
         balance, reason, user_id = data.split(b" ", 2)
         self._on_wallet(user_id.decode(), int(balance), reason.decode())

@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from uuid_utils import uuid7
 
 from livegift.domain.catalogue import Catalogue, GiftRow
-from livegift.domain.coins import is_amount
 from livegift.domain.cursor import Marks
-from livegift.domain.identity import Layout, partition_of
+from livegift.domain.identity import Layout
 from livegift.domain.people import InboxEntry, RoomRow, User, WalletRow
-from livegift.errors import Unavailable
 from livegift.store.events import MOVES, SettledEvent, movement_delta
+from livegift.store.movements import ask_movement
 from livegift.store.room_gifts import gifts_between
 from livegift.store.sql import Database, Row, Sql, one_row
-
-KINDS = ("recharge", "promo", "take", "chargeback", "adjustment")
-"""Why a wallet may change by something else than a gift."""
 
 _ROOM = """SELECT room.id, title, creator_id, person.name, closed_at_ms
            FROM room JOIN person ON person.id = room.creator_id"""
@@ -74,6 +70,11 @@ class Book:
         self._reads = reads
         self._writes = writes
 
+    @property
+    def databases(self) -> tuple[Database, Database]:
+        """What reads and what writes go to, for those who ask the same book for something else."""
+        return self._reads, self._writes
+
     async def close(self) -> None:
         """Close the connections."""
         await self._reads.close()
@@ -119,29 +120,9 @@ class Book:
     async def grant(self, user_id: str, coins: int, *, kind: str = "promo", now_ms: int) -> InboxEntry:
         """Ask for a change of a wallet; it can be spent once the flusher has carried it over.
 
-        The number is given under the partition's row lock, so that numbers are gapless in commit order.
-        Raises ``ValueError`` for an amount or a kind that ``apply.lua`` would not take: once it stands in the inbox,
-        nothing behind it could go on.
+        Raises ``ValueError`` as ``ask_movement`` does.
         """
-        if kind not in KINDS or not is_amount(abs(coins)) or (coins < 0 and kind != "adjustment"):
-            raise ValueError(f"cannot move {coins} coins as {kind}")
-
-        async def write(sql: Sql) -> InboxEntry:
-            (partitions,) = await one_row(sql, "SELECT partitions FROM book")
-            p = partition_of(user_id, partitions)
-            (number,) = await one_row(
-                sql, "UPDATE partition SET inbox_given = inbox_given + 1 WHERE p = $1 RETURNING inbox_given", p
-            )
-            await sql.run(
-                "INSERT INTO movement (p, number, user_id, kind, coins, asked_ms) VALUES ($1, $2, $3, $4, $5, $6)",
-                *(p, number, user_id, kind, coins, now_ms),
-            )
-            # Only now is the partition's row ours: before it we may have waited for a repartition.
-            if await one_row(sql, "SELECT partitions FROM book") != (partitions,):
-                raise Unavailable("the partitions have been changed just now")
-            return InboxEntry(p, number, user_id)
-
-        return await self._writes.write(write)
+        return await self._writes.write(lambda sql: ask_movement(sql, user_id, coins, kind=kind, now_ms=now_ms))
 
     async def outcome(self, entry: InboxEntry) -> str | None:
         """Return what became of an inbox entry: 'applied', a reason, or None while it waits."""

@@ -40,9 +40,12 @@ TABLES = {
     "layout": "since_epoch, partitions",
     "audit_head": "one, number, chain",
     "audit_log": "number, ts_ms, actor, verb, subject, body, salt, body_hash, chain",
+    "api_key": "id, name, fingerprint, scopes, created_ms, revoked_ms",
+    "request": "actor, key, digest, result, asked_ms",
+    "revocation": "user_id, before_ms, until_ms",
 }
 """Every table with its columns, in an order in which references come after what they refer to."""
-SINCE_SCHEMA = {"layout": 2, "audit_head": 3, "audit_log": 3}
+SINCE_SCHEMA = {"layout": 2, "audit_head": 3, "audit_log": 3, "api_key": 4, "request": 4, "revocation": 4}
 """Tables that older backups do not have."""
 
 

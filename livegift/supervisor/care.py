@@ -24,10 +24,10 @@ CARE_MS = 24 * 3_600_000
 
 async def backup(config: Config, path: Path) -> dict[str, Any]:
     """Write the book to a new file; gifts go on meanwhile. Raises ``CannotRun``, ``Unavailable``."""
-    await _insist_on_book(config)
+    await insist_on_book(config)
     if not is_served(config.data):
         await prepare(config)
-    await _insist_on_schema(config)
+    await insist_on_schema(config)
     database = open_database(config, timeout_ms=CARE_MS)
     try:
         return await dump(database, path, secret=load_secret(config.secret_path), now_ms=now_ms())
@@ -35,7 +35,7 @@ async def backup(config: Config, path: Path) -> dict[str, Any]:
         await database.close()
 
 
-async def _insist_on_book(config: Config) -> None:
+async def insist_on_book(config: Config) -> None:
     """Raise ``CannotRun`` unless there is a book with its secret: nothing here may begin a new one by a typo."""
     if config.store == "sqlite" and not config.book_path.exists():
         raise CannotRun(f"There is no book in {config.data}; name its directory with --data.")
@@ -48,7 +48,7 @@ async def _insist_on_book(config: Config) -> None:
         await book.close()
 
 
-async def _insist_on_schema(config: Config) -> None:
+async def insist_on_schema(config: Config) -> None:
     """Raise ``CannotRun`` for a book that an older livegift serves: brought up to date, that one could not read it."""
     book = open_book(config)
     try:
@@ -91,14 +91,14 @@ def _remove_book(path: Path) -> None:
 
 async def recover(config: Config, *, accept_older_book: bool) -> dict[str, Any]:
     """Say whether the engine knows more than the book, and give that up if told to; no server may be running."""
-    await _insist_on_book(config)
+    await insist_on_book(config)
     async with _engine(config) as with_engine:
         return await look_or_accept(with_engine, accept=accept_older_book, now_ms=now_ms())
 
 
 async def repartition(config: Config, partitions: int) -> dict[str, Any]:
     """Change the number of the book's partitions; no server may be running. Raises ``CannotRun``, ``Fault``."""
-    await _insist_on_book(config)
+    await insist_on_book(config)
     async with _engine(config) as with_engine:
         return await change_partitions(with_engine, load_secret(config.secret_path), partitions, timeout_ms=CARE_MS)
 

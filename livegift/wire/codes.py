@@ -9,6 +9,7 @@ REFUSALS: Final = {
     "bad_token": "The token is not one of ours, or is malformed.",
     "token_expired": "The token has expired; get a new one.",
     "unknown_room": "There is no such room.",
+    "unknown_user": "There is no such user.",
     "room_closed": "The room is closed; it takes no more gifts.",
     "unknown_gift": "The catalogue has no such gift.",
     "gift_unavailable": "The gift is in the catalogue but cannot be sent now.",

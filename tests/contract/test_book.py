@@ -7,7 +7,8 @@ import pytest
 
 from livegift.config import Config
 from livegift.domain.coins import AMOUNT_MAX
-from livegift.store.book import KINDS, Book
+from livegift.store.book import Book
+from livegift.store.movements import KINDS
 from livegift.store.open import open_book, prepare
 
 

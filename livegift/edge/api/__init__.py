@@ -2,9 +2,10 @@
 
 from starlette.routing import Route
 
-from livegift.edge.api import documents, rooms, wallets
+from livegift.edge.api import documents, platform_coins, platform_events, platform_rooms, platform_users, rooms, wallets
 
 
 def routes() -> list[Route]:
     """Return the API's routes."""
-    return [*rooms.routes(), *wallets.routes(), *documents.routes()]
+    parts = (rooms, platform_rooms, platform_users, platform_coins, platform_events, wallets, documents)
+    return [route for part in parts for route in part.routes()]

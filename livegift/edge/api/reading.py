@@ -1,18 +1,23 @@
 """What every route does first and last: who asks, what the body says, and how the answer is written."""
 
-from typing import Any, TypeVar
+import re
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from livegift.clock import now_ms
+from livegift.domain.keys import SCOPES, ApiKey
 from livegift.edge.context import EdgeContext
 from livegift.edge.problems import Problem
 from livegift.identity.claims import Claims, TokenRefused
 
 BODY_BYTES_MAX = 65_536
+
+ID_PATTERN = r"[A-Za-z0-9._~@|:+=-]{1,64}"
+"""Ids that platforms give to users and rooms."""
+Id = Annotated[str, Meta(pattern=f"^{ID_PATTERN}$")]
 
 Body = TypeVar("Body", bound=Struct)
 
@@ -23,13 +28,46 @@ def context_of(request: Request) -> EdgeContext:
     return context
 
 
+def bearer_of(request: Request) -> str:
+    """Return what stands behind ``Authorization: Bearer``; raises ``Problem`` if nothing does."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Problem("bad_token", "Authorization: Bearer <token> is missing.")
+    return token.strip()
+
+
+async def key_of(request: Request, scope: str) -> ApiKey:
+    """Return the API key that is asking; raises ``Problem`` without a good one, or if it lacks that scope."""
+    key = await context_of(request).keyring.key(bearer_of(request))
+    if key is None:
+        raise Problem("bad_token", "This is no API key, or one that was revoked.")
+    if scope not in key.scopes:
+        raise Problem("not_allowed", f"This key lacks the scope {scope}: it may not {SCOPES[scope]}.")
+    return key
+
+
+def number_in(request: Request, name: str, *, default: int, low: int, high: int) -> int:
+    """Return a whole number out of the query; raises ``Problem`` for anything else, or beyond the bounds."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+        raise Problem("bad_request", f"{name} must be a whole number from {low} to {high}.")
+    return int(text)
+
+
+def id_in(request: Request, name: str) -> str:
+    """Return an id out of the path; raises ``Problem`` for what can be none."""
+    text = str(request.path_params[name])
+    if not re.fullmatch(ID_PATTERN, text):
+        raise Problem("bad_request", f"{name} must be 1 to 64 of the characters A-Z a-z 0-9 . _ ~ @ | : + = -")
+    return text
+
+
 async def claims_of(request: Request) -> Claims:
     """Return who is asking; raises ``Problem`` without a good ``Authorization: Bearer``."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Problem("bad_token", "Authorization: Bearer <token> is missing.")
     try:
-        return await context_of(request).identity.verify(token.strip(), now_ms())
+        return await context_of(request).claims(bearer_of(request))
     except TokenRefused as no:
         raise Problem(no.code) from no
 

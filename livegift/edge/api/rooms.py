@@ -6,10 +6,12 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from uuid_utils import uuid7
 
 from livegift.clock import now_ms
-from livegift.domain.people import RoomRow
-from livegift.edge.api.reading import body_of, claims_of, context_of, json
+from livegift.domain.keys import PREFIX
+from livegift.domain.people import RoomRow, User
+from livegift.edge.api.reading import bearer_of, body_of, claims_of, context_of, json, key_of
 from livegift.edge.problems import Problem
 from livegift.errors import Unavailable
 from livegift.hub.frames import snapshot_of
@@ -41,13 +43,14 @@ async def create_room(request: Request) -> Response:
     if context.config.adults_only and claims.is_adult is not True:
         raise Problem("adults_only")
     body = await body_of(request, NewRoom)
-    if await context.book.user(claims.user) is None:
-        raise Problem("not_allowed", "The book does not know this creator.")
-    made = await context.book.create_room(body.title.strip() or body.title, claims.user, now_ms())
+    creator, by = User(claims.user, claims.name, "creator"), f"user:{claims.user}"
+    room_id, title = uuid7().hex, body.title.strip() or body.title
+    await context.platform.put_user(creator, by=by, now_ms=now_ms())  # a platform's token may be all we know of them
+    await context.platform.put_room(room_id, title, creator.id, by=by, now_ms=now_ms())
     await context.gifting.rooms_have_news()
-    if not await context.room_ready(made.id):
+    if not await context.room_ready(room_id):
         raise Unavailable("the room is made, but the flusher has not opened it yet")
-    return json({"id": made.id}, status=201)
+    return json({"id": room_id}, status=201)
 
 
 async def rooms(request: Request) -> Response:
@@ -77,14 +80,15 @@ async def room(request: Request) -> Response:
 
 
 async def close_room(request: Request) -> Response:
-    """Close a room of the creator who asks; gifts accepted before are still announced."""
-    context, claims = context_of(request), await claims_of(request)
+    """Close a room of the creator who asks, or any for the platform; gifts accepted before are still announced."""
+    context, is_key = context_of(request), bearer_of(request).startswith(PREFIX)
+    by = (await key_of(request, "rooms:write")).actor if is_key else f"user:{(await claims_of(request)).user}"
     row = await context.book.room(request.path_params["room_id"])
     if row is None:
         raise Problem("unknown_room")
-    if row.creator_id != claims.user:
+    if not is_key and by != f"user:{row.creator_id}":
         raise Problem("not_allowed", "Only a room's creator closes it.")
-    await context.book.close_room(row.id, now_ms())
+    await context.platform.close_room(row.id, by=by, reason=None, now_ms=now_ms())
     await context.gifting.rooms_have_news()
     return json({"id": row.id, "state": "closed"})
 

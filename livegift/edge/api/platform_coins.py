@@ -1,0 +1,178 @@
+"""Coins and gifts, for the platform's own servers: each request with an ``Idempotency-Key`` is carried out once."""
+
+import asyncio
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from uuid_utils import uuid7
+
+from livegift.clock import monotonic_ms, now_ms
+from livegift.domain.action import Action
+from livegift.domain.coins import AMOUNT_MAX
+from livegift.domain.keys import ApiKey
+from livegift.domain.refusal import Refusal
+from livegift.edge.api.platform_users import Reason
+from livegift.edge.api.reading import Id, body_of, context_of, id_in, json, key_of
+from livegift.edge.problems import Problem
+from livegift.errors import Unavailable
+from livegift.gifting import Receipt, SendGift
+from livegift.store.platform import Mismatch, NoSuchUser
+from livegift.store.platform import Request as Asked
+from livegift.wire.messages import NO_NUL
+
+SETTLE_MS = 5_000
+POLL_S = 0.02
+KEY_CHARS_MAX = 200
+
+
+class CoinsBody(Struct):
+    """Body of POST /v1/users/{user_id}/coins: granted if more than 0, else withdrawn."""
+
+    coins: Annotated[int, Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+    reason: Reason
+
+
+class GiftBody(Struct):
+    """Body of POST /v1/gifts. ``price_coins`` is what the sender saw; left out, it is the price of now."""
+
+    user: Id
+    room: Id
+    gift: Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL)]
+    count: int = 1
+    price_coins: int | None = None
+    message: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] | None = None
+    anonymous: bool = False
+
+
+class _Settlement:
+    """Hears whether a gift has been settled."""
+
+    def __init__(self) -> None:
+        self.event_id: str | None = None
+        self.failure: Refusal | None = None
+        self.heard = asyncio.Event()
+
+    def settled(self, gifts: list[tuple[str, str]]) -> None:
+        [(_, self.event_id)] = gifts
+        self.heard.set()
+
+    def accepted_again(self, receipt: Receipt) -> None:
+        self.event_id = receipt.event_id
+
+    def failed(self, _: str, refusal: Refusal) -> None:
+        self.failure = refusal
+        self.heard.set()
+
+
+def routes() -> list[Route]:
+    """Return these routes."""
+    return [
+        Route("/v1/users/{user_id}/coins", move_coins, methods=["POST"]),
+        Route("/v1/gifts", send_gift, methods=["POST"]),
+    ]
+
+
+def _asked(request: Request, key: ApiKey, body: Struct) -> Asked:
+    text = request.headers.get("idempotency-key", "")
+    if not 1 <= len(text) <= KEY_CHARS_MAX or not text.isprintable():
+        raise Problem("bad_request", f"The header Idempotency-Key must have 1 to {KEY_CHARS_MAX} characters.")
+    content = request.url.path.encode() + b"\n" + msgspec.json.encode(body)
+    return Asked(key.actor, text, hashlib.sha256(content).hexdigest())
+
+
+async def move_coins(request: Request) -> Response:
+    """Grant coins to a user, or withdraw them; answered once the wallet has moved, and then the same each time."""
+    context, key = context_of(request), await key_of(request, "coins:move")
+    body, user_id = await body_of(request, CoinsBody), id_in(request, "user_id")
+    if not body.coins:
+        raise Problem("bad_request", "coins must not be 0.")
+    action = Action(
+        actor=key.actor,
+        verb="coins.grant" if body.coins > 0 else "coins.withdraw",
+        subject=f"user:{user_id}",
+        reason=body.reason,
+        after={"coins": body.coins},
+    )
+    try:
+        entry = await context.platform.coins_asked(
+            _asked(request, key, body), user_id, body.coins, action, now_ms=now_ms()
+        )
+    except Mismatch as no:
+        raise Problem("mismatch", "This Idempotency-Key was used before with another content.") from no
+    except NoSuchUser as no:
+        raise Problem("unknown_user") from no
+    await context.gifting.inbox_has_news()
+    until = monotonic_ms() + SETTLE_MS
+    while (found := await context.platform.outcome(entry)).outcome is None:
+        if monotonic_ms() > until:
+            raise Unavailable("the coins are on their way, but the flusher has not delivered them yet")
+        await asyncio.sleep(POLL_S)
+    assert found.balance is not None
+    if found.outcome != "applied":
+        assert found.outcome is not None
+        raise Problem(found.outcome, balance=found.balance, needed=abs(body.coins))
+    return json({"id": f"{entry.partition}-{entry.number}", "coins": body.coins, "balance": found.balance})
+
+
+async def send_gift(request: Request) -> Response:
+    """Send a gift on a user's behalf; answered once it stands in the book, and then the same each time."""
+    context, key = context_of(request), await key_of(request, "gifts:send")
+    body = await body_of(request, GiftBody)
+    sender = await context.book.user(body.user)
+    if sender is None:
+        raise Problem("unknown_user")
+    price = body.price_coins
+    if price is None:
+        gift = (await context.book.catalogue()).gift(body.gift)
+        price = gift.price_coins if gift else 0
+    told: dict[str, Any] = {"room": body.room, "gift": body.gift, "count": body.count}
+    action = Action(actor=key.actor, verb="gift.send", subject=f"user:{body.user}", after=told)
+    try:
+        gift_event_id, price = await context.platform.gift_asked(
+            _asked(request, key, body), str(uuid7()), price, action, now_ms=now_ms()
+        )
+    except Mismatch as no:
+        raise Problem("mismatch", "This Idempotency-Key was used before with another content.") from no
+    settlement = _Settlement()
+    send = SendGift(
+        sender_id=sender.id,
+        sender_name=sender.name,
+        room=body.room,
+        gift_event_id=gift_event_id,
+        gift=body.gift,
+        price_coins=price,
+        count=body.count,
+        to=None,
+        message=body.message,
+        anonymous=body.anonymous,
+    )
+    answer = await context.gifting.send_gift(send, settlement)
+    if isinstance(answer, Refusal):
+        raise _refused(answer)
+    if not (answer.replayed and answer.settled):
+        try:
+            async with asyncio.timeout(SETTLE_MS / 1_000):
+                await settlement.heard.wait()
+        except TimeoutError as error:
+            raise Unavailable("the gift is charged, but the book has not answered yet") from error
+    if settlement.failure is not None:
+        raise _refused(settlement.failure)
+    return json(
+        {
+            "gift_event_id": gift_event_id,
+            "event_id": settlement.event_id or answer.event_id,
+            "coins": price * body.count,
+            "balance": answer.balance,
+            "replayed": answer.replayed,
+        },
+        status=200 if answer.replayed else 201,
+    )
+
+
+def _refused(refusal: Refusal) -> Problem:
+    return Problem(refusal.code, refusal.message, **refusal.extra)

@@ -120,6 +120,10 @@ class Config:
     """How long after its `iat` a token is believed at most, whatever its `exp`; a connection then needs a new one."""
     adults_only: bool = False
     """Only whose token says `adult` may send gifts, and open rooms to receive them."""
+    filter: str = "none"
+    """What cleans messages, names and titles before others see them: `none`, `words`, or a plug-in's name."""
+    filter_words: Path | None = None
+    """The file of words that `words` masks, one a line."""
     demo: bool = False
     """POST /v1/demo/login and the name picker; never for production."""
     demo_coins: int = 100_000
@@ -149,4 +153,5 @@ class Config:
     def from_json(cls, text: str) -> Self:
         """Read what ``to_json`` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "data": Path(values["data"])})
+        paths = {name: Path(values[name]) for name in ("data", "filter_words") if values[name] is not None}
+        return cls(**{**values, **paths})

@@ -11,11 +11,14 @@ from typing import Protocol
 
 from livegift.clock import monotonic_ms
 from livegift.config import Config
+from livegift.domain.catalogue import GiftRow
 from livegift.domain.coins import is_amount
 from livegift.domain.identity import event_id, gift_digest, gift_id_hex, gift_id_ms, partition_of
+from livegift.domain.moderation import Policy
 from livegift.domain.people import InboxEntry, RoomRow
 from livegift.domain.refusal import Refusal
 from livegift.errors import Busy, Fault, Unavailable
+from livegift.filters import Clean
 from livegift.ledger.charge import Charge, Outcome
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.unsettled import Ring, Waiting
@@ -83,13 +86,22 @@ class Gifting:
     """Sends gifts for one edge process. ``run`` serves until cancelled."""
 
     def __init__(
-        self, config: Config, ledger: Ledger, book: Book, directory: Directory, *, secret: bytes, facts: BookFacts
+        self,
+        config: Config,
+        ledger: Ledger,
+        book: Book,
+        directory: Directory,
+        *,
+        secret: bytes,
+        facts: BookFacts,
+        clean: Clean = lambda text: text,
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._book = book
         self._directory = directory
         self._secret = secret
+        self._clean = clean
         self._incarnation = facts.incarnation
         self._layouts = facts.layouts[::-1]
         self._rings: list[Ring[_Asked]] = [self._ring(p) for p in range(ledger.partitions)]
@@ -135,6 +147,8 @@ class Gifting:
             refusal = refuse("bad_count")
         elif send.price_coins != gift.price_coins:
             refusal = refuse("price_changed", price_coins=gift.price_coins)
+        elif (code := await self._unwanted(room.creator_id, gift, send)) is not None:
+            refusal = refuse(code)
         # The digest covers what the client sent, with the price it saw: a resend of it is a replay, never a new sale.
         digest = gift_digest(
             self._secret,
@@ -149,7 +163,7 @@ class Gifting:
                     *(gift_id, digest, send.sender_id, send.sender_name, room.creator_id, room.creator_name),
                     *(room.id, gift.id, gift.name, gift.tier, gift.streakable, catalogue.version),
                     *(await self._directory.rate_version(), gift.price_coins, send.count, coins),
-                    *(send.anonymous, send.message),
+                    *(send.anonymous, send.message and self._clean(send.message)),
                 )
             )
         charge = Charge(
@@ -165,6 +179,12 @@ class Gifting:
             answer=asyncio.get_running_loop().create_future(),
         )
         return charge, refusal
+
+    async def _unwanted(self, creator_id: str, gift: GiftRow, send: SendGift) -> str | None:
+        policy = await self._directory.policy(creator_id)
+        return policy.refusal_of(
+            gift.id, gift.price_coins * send.count, is_anonymous=send.anonymous, has_message=bool(send.message)
+        )
 
     async def _answer(
         self, p: int, charge: Charge, outcome: Outcome, refusal: Refusal | None, asked: _Asked
@@ -294,6 +314,10 @@ class Gifting:
     async def room(self, room_id: str) -> RoomRow | None:
         """Return a room, as this process believes it to be. Raises ``Unavailable``."""
         return await self._directory.room(room_id)
+
+    async def policy(self, creator_id: str) -> Policy:
+        """Return what a creator takes, as this process believes. Raises ``Unavailable``."""
+        return await self._directory.policy(creator_id)
 
     async def balance(self, user_id: str) -> int:
         """Return a wallet's coins. Raises ``Unavailable``."""

@@ -29,7 +29,7 @@ def create(
 ) -> int:
     """Make an API key and print it; nobody can read it again.
 
-    Scopes: users:read, users:write, rooms:write, gifts:send, coins:move, events:read.
+    Scopes: users:read, users:write, users:moderate, rooms:write, gifts:send, coins:move, events:read.
 
     Examples: `livegift keys create shop --scope all` · `livegift keys create reports --scope events:read`
     """

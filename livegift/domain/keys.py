@@ -8,6 +8,7 @@ PREFIX = "lgk_"
 SCOPES = {
     "users:read": "read users, wallets and creators' points",
     "users:write": "make and rename users, mint their tokens, end their sessions",
+    "users:moderate": "ban, mute and kick users, and set creators' policies",
     "rooms:write": "open and close rooms",
     "gifts:send": "send gifts on a user's behalf",
     "coins:move": "grant coins and withdraw them",

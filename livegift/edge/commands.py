@@ -100,7 +100,7 @@ async def _send(connection: "Connection", command: Send) -> None:
         to=command.to,
         message=command.message,
         anonymous=command.anonymous,
-        barred=_bar(connection, command.room),
+        barred=_bar(connection, command.room, has_message=bool(command.message)),
     )
     answer = await context.gifting.send_gift(send, connection)
     if isinstance(answer, Refusal):
@@ -111,15 +111,15 @@ async def _send(connection: "Connection", command: Send) -> None:
     connection.send(accepted(command.id, answer))
 
 
-def _bar(connection: "Connection", room_id: str) -> str | None:
-    """Return the code with which this client's token keeps it from sending there, or None."""
-    claims = connection.claims
+def _bar(connection: "Connection", room_id: str, *, has_message: bool) -> str | None:
+    """Return the code with which its token or a moderator keeps this client from sending there, or None."""
+    claims, context = connection.claims, connection.context
     assert claims is not None
     if claims.role not in SENDING_ROLES or not claims.may_enter(room_id):
         return "not_allowed"
-    if connection.context.config.adults_only and claims.is_adult is not True:
+    if context.config.adults_only and claims.is_adult is not True:
         return "adults_only"
-    return None
+    return context.bar(claims.user, room_id, has_message=has_message)
 
 
 async def _subscribe(connection: "Connection", command: Subscribe) -> None:
@@ -133,6 +133,9 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
         connection.send(error(command.id, "not_allowed"))
         return
     place = None
+    if context.sanctions.holds("ban", claims.user, room.id):
+        connection.send(error(command.id, "banned"))
+        return
     if command.feed == "creator" and command.since is not None and command.since.cursor is not None:
         try:
             place = context.cursors.open(command.room, command.since.cursor)

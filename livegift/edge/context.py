@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 from livegift.clock import monotonic_ms, now_ms
 from livegift.config import Config
 from livegift.domain.cursor import Cursors
+from livegift.domain.moderation import EVERYWHERE, Sanction
 from livegift.edge.admission import Admission
 from livegift.edge.keyring import Keyring
 from livegift.edge.revocations import Revocations
+from livegift.edge.sanctions import Sanctions
 from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
+from livegift.filters import Clean
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
 from livegift.identity.claims import Claims, TokenRefused
 from livegift.identity.identity import Identity
 from livegift.store.book import Book
+from livegift.store.moderation import Moderation
 from livegift.store.platform import Platform, Revocation
 from livegift.telemetry import Counters
+from livegift.wire.session import error
 
 if TYPE_CHECKING:
     from livegift.edge.connection import Connection
@@ -36,9 +41,12 @@ class EdgeContext:
     config: Config
     secret: bytes
     identity: Identity
+    clean: Clean
     platform: Platform
     keyring: Keyring
     revocations: Revocations
+    moderation: Moderation
+    sanctions: Sanctions
     gifting: Gifting
     book: Book
     hub: Hub
@@ -58,13 +66,22 @@ class EdgeContext:
 
     def __post_init__(self) -> None:
         self.revocations.on_revoked(self._end_sessions)
+        self.sanctions.on_ban(self._put_out)
 
     async def claims(self, token: str) -> Claims:
         """Return what a token says; raises ``TokenRefused``."""
         claims = await self.identity.verify(token, now_ms())
         if self.revocations.ends(claims):
             raise TokenRefused("token_expired", "revoked")
+        if self.sanctions.holds("ban", claims.user, EVERYWHERE):
+            raise TokenRefused("banned")
         return claims
+
+    def bar(self, user_id: str, room_id: str, *, has_message: bool) -> str | None:
+        """Return the code with which a moderator keeps this user from sending there, or None."""
+        if self.sanctions.holds("ban", user_id, room_id):
+            return "banned"
+        return "muted" if has_message and self.sanctions.holds("mute", user_id, room_id) else None
 
     def _end_sessions(self, revoked: Revocation) -> None:
         for connection in self.people.get(revoked.user_id, ()):
@@ -72,6 +89,14 @@ class EdgeContext:
                 connection.close(4502, "the token has been revoked")
         for stream in [one for one in self.streams if one.person == revoked.user_id]:
             stream.end()
+
+    def _put_out(self, ban: Sanction) -> None:
+        for connection in self.people.get(ban.user_id, ()):
+            if ban.room_id == EVERYWHERE:
+                connection.close(4403, "banned")
+            elif ban.room_id in connection.rooms:
+                connection.leave(ban.room_id)
+                connection.send(error(None, "banned", f"You have been put out of room {ban.room_id}."))
 
     def remember(self, user_id: str, connection: "Connection") -> None:
         """Note a user's connection. Most have one: a tuple weighs a quarter of a set."""

@@ -38,10 +38,12 @@ from livegift.edge.keyring import Keyring
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
 from livegift.edge.revocations import Revocations
+from livegift.edge.sanctions import Sanctions
 from livegift.edge.wheel import Wheel
 from livegift.edge.writes import best
 from livegift.engine import connect
 from livegift.errors import Fault
+from livegift.filters import open_filter
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
@@ -54,6 +56,7 @@ from livegift.rooms.keys import RoomKeys
 from livegift.rooms.missed import MissedGifts
 from livegift.rooms.reader import RoomReader
 from livegift.store.directory import Directory
+from livegift.store.moderation import Moderation
 from livegift.store.open import open_book, prepare
 from livegift.store.platform import Platform
 from livegift.telemetry import Counters
@@ -85,15 +88,22 @@ async def serve_until(
     otherwise it leaves new connections to the others at once.
     """
     assert config.redis_url is not None
-    identity = await open_identity(config, secret)
+    identity, clean = await open_identity(config, secret), open_filter(config)
     await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
     book = open_book(config)
-    platform = Platform(*book.databases)
+    platform, moderation = Platform(*book.databases), Moderation(*book.databases)
     try:
         facts = await book.facts()
         revocations = Revocations(platform)
         await revocations.look()
+        sanctions = Sanctions(moderation)
+        await sanctions.look()
+
+        def people_have_news() -> None:
+            revocations.look_now()
+            sanctions.look_now()
+
         keys = LedgerKeys(config.redis_prefix, facts.incarnation)
         reader = RoomReader(client, RoomKeys(config.redis_prefix, facts.incarnation), top_max=config.top_max)
         ledger = Ledger(
@@ -107,8 +117,8 @@ async def serve_until(
             interval_ms=config.batch_interval_ms,
             hot_wallets_max=config.hot_wallets_max,
         )
-        directory = Directory(book)
-        gifting = Gifting(config, ledger, book, directory, secret=secret, facts=facts)
+        directory = Directory(book, moderation)
+        gifting = Gifting(config, ledger, book, directory, secret=secret, facts=facts, clean=clean)
         news = News(
             client,
             keys,
@@ -116,7 +126,7 @@ async def serve_until(
             on_mark=gifting.on_mark,
             on_wallet=gifting.wallet_moved,
             on_rooms=directory.forget_rooms,
-            on_people=revocations.look_now,
+            on_people=people_have_news,
         )
         missed = MissedGifts(book, secret=secret, incarnation=facts.incarnation)
         cursors = Cursors(secret, facts.incarnation)
@@ -144,9 +154,12 @@ async def serve_until(
                 config=config,
                 secret=secret,
                 identity=identity,
+                clean=clean,
                 platform=platform,
                 keyring=Keyring(platform),
                 revocations=revocations,
+                moderation=moderation,
+                sanctions=sanctions,
                 gifting=gifting,
                 book=book,
                 hub=hub,
@@ -159,7 +172,7 @@ async def serve_until(
             gifting.on_wallet(lambda user, balance, reason: _push_wallet(context, user, balance, reason))
             beside = [
                 tasks.create_task(part.run())
-                for part in (ledger, gifting, news, hub, context.wheel, identity, revocations)
+                for part in (ledger, gifting, news, hub, context.wheel, identity, revocations, sanctions)
             ]
             beside.append(tasks.create_task(_report_on(context, report)))
             server = _Server(_uvicorn_config(context), context)

@@ -29,7 +29,7 @@ class Claims:
 
 
 class TokenRefused(Exception):
-    """The token does not open the door; ``code`` is bad_token or token_expired, ``why`` is for the log."""
+    """The token does not open the door; ``code`` is bad_token, token_expired or banned, ``why`` is for the log."""
 
     def __init__(self, code: str, why: str = "") -> None:
         super().__init__(code)

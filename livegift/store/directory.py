@@ -11,9 +11,11 @@ from typing import Generic, TypeVar
 
 from livegift.clock import monotonic_ms
 from livegift.domain.catalogue import Catalogue
+from livegift.domain.moderation import Policy
 from livegift.domain.people import RoomRow
 from livegift.errors import Unavailable
 from livegift.store.book import Book
+from livegift.store.moderation import Moderation
 
 T = TypeVar("T")
 BELIEVE_MS = 1_000
@@ -59,15 +61,18 @@ class _Belief(Generic[T]):
 class Directory:
     """Cached reads of the book."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, moderation: Moderation | None = None) -> None:
         self._book = book
+        self._moderation = moderation or Moderation(*book.databases)
+        self._policies: dict[str, _Belief[Policy]] = {}
         self._rooms: dict[str, _Belief[RoomRow | None]] = {}
         self._catalogue: _Belief[Catalogue] = _Belief()
         self._rate: _Belief[int] = _Belief()
 
     def forget_rooms(self) -> None:
-        """Read rooms anew at the next look."""
+        """Read rooms, and what their creators take, anew at the next look."""
         self._rooms.clear()
+        self._policies.clear()
 
     async def room(self, room_id: str) -> RoomRow | None:
         """Return a room, or None if there is none. Raises ``Unavailable`` only if it was never read."""
@@ -77,6 +82,15 @@ class Directory:
                 self._rooms.clear()
             belief = self._rooms[room_id] = _Belief()
         return await belief.get(lambda: self._book.room(room_id))
+
+    async def policy(self, creator_id: str) -> Policy:
+        """Return what a creator takes."""
+        belief = self._policies.get(creator_id)
+        if belief is None:
+            if len(self._policies) >= ROOMS_MAX:
+                self._policies.clear()
+            belief = self._policies[creator_id] = _Belief()
+        return await belief.get(lambda: self._moderation.policy(creator_id))
 
     async def catalogue(self) -> Catalogue:
         """Return the newest catalogue."""

@@ -43,9 +43,20 @@ TABLES = {
     "api_key": "id, name, fingerprint, scopes, created_ms, revoked_ms",
     "request": "actor, key, digest, result, asked_ms",
     "revocation": "user_id, before_ms, until_ms",
+    "sanction_head": "one, change",
+    "sanction": "room_id, user_id, kind, until_ms, change",
+    "room_moderator": "room_id, user_id",
+    "policy": "creator_id, body, changed_ms",
 }
 """Every table with its columns, in an order in which references come after what they refer to."""
-SINCE_SCHEMA = {"layout": 2, "audit_head": 3, "audit_log": 3, "api_key": 4, "request": 4, "revocation": 4}
+SINCE_SCHEMA = {
+    "layout": 2,
+    "audit_head": 3,
+    "audit_log": 3,
+    "api_key": 4,
+    "request": 4,
+    "revocation": 4,
+} | dict.fromkeys(("sanction_head", "sanction", "room_moderator", "policy"), 5)
 """Tables that older backups do not have."""
 
 

@@ -73,6 +73,7 @@ async def _seed(sql: Sql, *, partitions: int, now_ms: int) -> None:
     await sql.run("INSERT INTO book VALUES (1, 1, $1, $2)", partitions, now_ms)
     await sql.run("INSERT INTO layout VALUES (0, $1)", partitions)
     await sql.run("INSERT INTO audit_head VALUES (1, 0, $1)", GENESIS)
+    await sql.run("INSERT INTO sanction_head VALUES (1, 0)")
     await sql.run_many("INSERT INTO partition (p, chain) VALUES ($1, $2)", [(p, GENESIS) for p in range(partitions)])
     await sql.run("INSERT INTO rate VALUES (1, $1, $2)", USD_MICROS_PER_POINT, now_ms)
     await sql.run_many(INSERT_CATALOGUE, catalogue_rows(1, FIRST_GIFTS))

@@ -121,9 +121,9 @@ class Session:
         return [Reply(error(None, "token_expired"))]
 
     def refused(self, command: Connect, code: str) -> list[Effect]:
-        """The token was not."""
+        """The token was not, or whoever has it is banned."""
         self.state = "ended"
-        return [Reply(error(command.id, code)), Close(4401, code)]
+        return [Reply(error(command.id, code)), Close(4403 if code == "banned" else 4401, code)]
 
     def _count_abuse(self, frame: Unreadable, now_ms: int) -> list[Effect]:
         if now_ms - self._abuse_since_ms > ABUSE_MS:

@@ -150,6 +150,7 @@ async def send_gift(request: Request) -> Response:
         to=None,
         message=body.message,
         anonymous=body.anonymous,
+        barred=context.bar(sender.id, body.room, has_message=bool(body.message)),
     )
     answer = await context.gifting.send_gift(send, settlement)
     if isinstance(answer, Refusal):

@@ -64,7 +64,10 @@ async def put_user(request: Request) -> Response:
     """Make a user under the platform's id, or give them a new name or role; the same again changes nothing."""
     context, key = context_of(request), await key_of(request, "users:write")
     body = await body_of(request, UserBody)
-    user = User(id_in(request, "user_id"), body.name, body.role)
+    name = context.clean(body.name)
+    if name is None:
+        raise Problem("bad_request", "The name can't be shown.")
+    user = User(id_in(request, "user_id"), name, body.role)
     is_new = await context.platform.put_user(user, by=key.actor, now_ms=now_ms())
     return json({"id": user.id, "name": user.name, "role": user.role}, status=201 if is_new else 200)
 

@@ -44,7 +44,9 @@ async def create_room(request: Request) -> Response:
         raise Problem("adults_only")
     body = await body_of(request, NewRoom)
     creator, by = User(claims.user, claims.name, "creator"), f"user:{claims.user}"
-    room_id, title = uuid7().hex, body.title.strip() or body.title
+    room_id, title = uuid7().hex, context.clean(body.title.strip() or body.title)
+    if title is None:
+        raise Problem("bad_request", "The title can't be shown.")
     await context.platform.put_user(creator, by=by, now_ms=now_ms())  # a platform's token may be all we know of them
     await context.platform.put_room(room_id, title, creator.id, by=by, now_ms=now_ms())
     await context.gifting.rooms_have_news()

@@ -38,7 +38,7 @@ async def demo_login(request: Request) -> Response:
     if not context.config.demo:
         raise Problem("not_allowed", "This server is no demo: its platform mints the tokens.")
     login = await body_of(request, Login)
-    name = " ".join(login.name.split())
+    name = context.clean(" ".join(login.name.split()))
     if not name or not name.isprintable():
         raise Problem("bad_request", "The name must have letters one can see.")
     user = await context.book.create_user(name, login.role, now_ms())

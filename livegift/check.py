@@ -45,6 +45,12 @@ _RANGES = {
     "flush_pause_ms": (0, 1_000),
     "gift_count_max": (1, 9_999),
     "demo_coins": (0, 10**13 - 1),
+    "address_connections_max": (0, 10**6),
+    "user_connections_max": (0, 10**6),
+    "address_connects_per_s": (0, 10**6),
+    "address_requests_per_s": (0, 10**6),
+    "user_requests_per_s": (0, 10**6),
+    "frames_per_s": (0, 10**6),
 }
 
 

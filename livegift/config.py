@@ -80,6 +80,28 @@ class Config:
     """Viewers a second whom an edge that stops tells to come back: what those who take them in can bear."""
     drain_spread_ms_max: int = 15_000
     """Longest time over which it spreads them, however many they are; it serves who has not left yet as long."""
+    connections_max: int = 18_000
+    """Connections of one edge process; beyond it newcomers are answered 503."""
+    address_connections_max: int = 0
+    """WebSockets of one address to one edge process; 0: as many as it likes (behind a proxy all have its address)."""
+    address_connects_per_s: int = 0
+    """WebSockets a second that one address may open, after a burst of ten seconds' worth; 0: as many as it likes."""
+    address_requests_per_s: int = 0
+    """HTTP requests a second of one address, after a burst of ten seconds' worth; 0: as many as it likes."""
+    user_connections_max: int = 0
+    """WebSockets of one user to one edge process; 0: as many as they like."""
+    user_requests_per_s: int = 50
+    """HTTP requests a second with one user's token, after a burst of five seconds' worth; 0: as many as they like. API
+    keys have no such limit."""
+    frames_per_s: int = 50
+    """Frames a second of one connection, not counting `send`, after a burst of five seconds' worth; 0: no limit."""
+    request_ms: int = 10_000
+    """How long an HTTP request, or the silence before it, may take to come; then its connection is closed."""
+    trusted_proxies: str | None = None
+    """Addresses or networks of proxies, with commas, whose `X-Forwarded-For` is believed."""
+    allowed_origins: str | None = None
+    """Origins of pages, with commas, that may open WebSockets and call the HTTP API, besides our own; none named: every
+    page may open WebSockets, and none but ours may call the API."""
     frame_bytes_max: int = 65_536
     """Largest incoming frame; beyond it 1009."""
     viewer_buffer_bytes_max: int = 65_536

@@ -40,6 +40,11 @@ async def authenticate(connection: "Connection", command: Connect) -> None:
     except TokenRefused as no:
         connection.carry_out(connection.session.refused(command, no.code))
         return
+    most = context.config.user_connections_max
+    if most and len(context.people.get(claims.user, ())) >= most:
+        connection.session.state = "new"
+        connection.send(error(command.id, "rate_limited", f"This user has {most} connections.", retry_after_ms=5_000))
+        return
     try:
         balance = await context.gifting.balance(claims.user)
     except Fault as fault:

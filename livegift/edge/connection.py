@@ -6,6 +6,7 @@ neither parser nor buffer. Commands are carried out one after the other by a tas
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
@@ -20,13 +21,13 @@ from livegift.edge.answers import accepted, refused
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
 from livegift.edge.handshake import answer, handshake_parser
-from livegift.edge.outlet import Outlet
+from livegift.edge.heartbeat import Heartbeat
 from livegift.errors import Fault
 from livegift.gifting import Receipt
 from livegift.hub.frames import framed
 from livegift.identity.claims import Claims
-from livegift.wire.codec import CODECS, JSON, Codec
-from livegift.wire.messages import Message, Settled, SettledGift
+from livegift.wire.codec import CODECS, JSON, Codec, Unreadable
+from livegift.wire.messages import Message, Send, Settled, SettledGift
 from livegift.wire.session import Authenticate, Close, Effect, Perform, Reply, Session, error
 
 if TYPE_CHECKING:
@@ -39,25 +40,26 @@ WORK_MAX = 64
 CLOSING_MS = 2_000
 """How long a peer may take to answer our close before the socket goes."""
 
+NOTHING: Mapping[str, str] = {}
 log = structlog.get_logger(__name__)
 
 
-class Connection(Outlet):
+class Connection(Heartbeat):
     """A client. ``context`` is set on a subclass made for the process (see ``bind``)."""
 
     context: ClassVar["EdgeContext"]
 
     __slots__ = (
+        "_address",
         "_closing_at_ms",
         "_fragments",
         "_parser",
-        "_ping_at_ms",
-        "_pong_due_ms",
+        "_peer",
         "_session",
         "_since_ms",
         "_state",
         "_tail",
-        "_taken_bytes",
+        "_whole_at_ms",
         "_work",
         "_working",
         "claims",
@@ -65,8 +67,11 @@ class Connection(Outlet):
         "rooms",
     )
 
-    def __init__(self, **_: Any) -> None:  # uvicorn passes its config and state, which we don't need
+    def __init__(self, *, app_state: Mapping[str, str] = NOTHING, **_: Any) -> None:  # of uvicorn's we need the peer
         super().__init__()
+        self._peer: str | None = app_state.get("peer", "")
+        self._address: str | None = None  # that it is counted for
+        self._whole_at_ms = 0  # when its budget of frames is
         self.codec: Codec = JSON
         self.claims: Claims | None = None
         self.rooms: tuple[str, ...] = ()
@@ -78,10 +83,6 @@ class Connection(Outlet):
         self._work: deque[Effect] | None = None
         self._working = False
         self._since_ms = monotonic_ms()
-        self._ping_at_ms = 0
-        self._pong_due_ms = 0
-        self._taken_bytes: int | None = None
-        """Of a peer that is behind, when it was last looked at."""
         self._closing_at_ms = 0
 
     # --- the transport's calls ---
@@ -117,6 +118,9 @@ class Connection(Outlet):
         self._parser = self._tail = self._fragments = self._work = None
         context = self.context
         context.connections.discard(self)
+        if self._address is not None:
+            context.limits.addresses.leave(self._address)
+            self._address = None
         for room_id in self.rooms:
             context.hub.leave(self, room_id)
         if self.claims is not None:
@@ -138,11 +142,12 @@ class Connection(Outlet):
         assert isinstance(parser, ServerProtocol)
         parser.receive_data(bytes(self._tail))
         self._tail = None
-        answer(parser, is_draining=self.context.is_draining)
+        context = self.context
+        self._address = answer(parser, context.limits, self._peer or "", is_draining=context.is_draining)
         self._send_parsers_bytes(parser)
         if parser.state is OPEN:
             self.codec = CODECS.get(parser.subprotocol or "", JSON)
-            self._parser = None
+            self._parser = self._peer = None
             self._session = Session()
             self._state = "open"
             self._since_ms = monotonic_ms()
@@ -177,7 +182,13 @@ class Connection(Outlet):
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
             self._pong_due_ms = 0
-        if self._state != "open" or frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):
+        if self._state != "open":
+            return
+        self._whole_at_ms, early_ms = self.context.limits.frames.take(self._whole_at_ms)
+        if early_ms and (frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CONT) or not frame.fin):
+            self.close(4400, "too many frames")
+            return
+        if frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):
             return
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY) and (frame.opcode is Opcode.TEXT) != self.codec.is_text:
             self.close(1003, "this subprotocol has no such frames")
@@ -191,9 +202,9 @@ class Connection(Outlet):
             message, self._fragments = bytes(self._fragments), None
         else:
             message = bytes(frame.data)
-        self._take_message(message)
+        self._take_message(message, early_ms)
 
-    def _take_message(self, message: bytes) -> None:
+    def _take_message(self, message: bytes, early_ms: int) -> None:
         if self.codec.is_text:
             try:
                 message.decode()
@@ -203,6 +214,9 @@ class Connection(Outlet):
         self.context.counters.add("commands_total")
         assert self._session is not None
         command = self.codec.decode_command(message)
+        if early_ms and not isinstance(command, Send | Unreadable):  # sends have a limit of their own
+            self._enqueue(Reply(error(command.id, "rate_limited", retry_after_ms=early_ms)))
+            return
         for effect in self._session.receive(command, now_ms=monotonic_ms()):
             self._enqueue(effect)
 
@@ -364,20 +378,8 @@ class Connection(Outlet):
         if left_ms <= 0:
             self.carry_out(self.session.token_ended())
             left_ms += config.connect_ms  # as long as a newcomer has for its first one
-        if self._pong_due_ms and now_ms >= self._pong_due_ms:
-            taken = self.taken_bytes()
-            if taken is None or taken == self._taken_bytes:
-                self._abort()
-                return None
-            # Our ping stands behind what it has not read yet, and it reads: slow is not dead.
-            self._taken_bytes = taken
-            self._pong_due_ms = now_ms + config.pong_ms
-        if now_ms >= self._ping_at_ms:
-            self._ping_at_ms = now_ms + config.ping_ms
-            self._pong_due_ms = now_ms + config.pong_ms
-            self._taken_bytes = self.taken_bytes()
-            self.put(Frame(Opcode.PING, b"").serialize(mask=False))
-        return min(self._pong_due_ms or self._ping_at_ms, self._ping_at_ms, now_ms + left_ms)
+        due_ms = self._beat(now_ms, ping_ms=config.ping_ms, pong_ms=config.pong_ms)
+        return None if due_ms is None else min(due_ms, now_ms + left_ms)
 
     # --- a gift's later news (gifting.Listener) ---
 

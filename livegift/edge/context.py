@@ -11,6 +11,7 @@ from livegift.domain.cursor import Cursors
 from livegift.domain.moderation import EVERYWHERE, Sanction
 from livegift.edge.admission import Admission
 from livegift.edge.keyring import Keyring
+from livegift.edge.limits import Limits
 from livegift.edge.revocations import Revocations
 from livegift.edge.sanctions import Sanctions
 from livegift.edge.turnstile import Turnstile
@@ -40,6 +41,7 @@ class EdgeContext:
 
     config: Config
     secret: bytes
+    limits: Limits
     identity: Identity
     clean: Clean
     platform: Platform

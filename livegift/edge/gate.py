@@ -6,6 +6,7 @@ full try again as TCP does. Several edges share one listening socket; one that d
 """
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Callable, Coroutine
@@ -19,6 +20,10 @@ EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 PAUSE_S = 0.5
 """How long nobody is accepted once the system has no descriptor left."""
 CROWDED_S = 0.01
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+    b"Content-Length: 21\r\n\r\nThis server is full.\n"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +32,7 @@ class Gate:
     """Accepts connections on a listening socket while it is open.
 
     ``protocol`` makes what serves a connection, from the peer's address; ``spawn`` runs a task that must not raise;
-    while ``is_crowded`` says so, nobody is accepted for a moment.
+    while ``is_crowded`` says so, nobody is accepted for a moment; while ``is_full``, who comes is told so and closed.
     """
 
     def __init__(
@@ -37,11 +42,13 @@ class Gate:
         *,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         is_crowded: Callable[[], bool] = lambda: False,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._listener = listener
         self._protocol = protocol
         self._spawn = spawn
         self._is_crowded = is_crowded
+        self._is_full = is_full
         self._pause: asyncio.TimerHandle | None = None
         self._is_open = False
 
@@ -75,6 +82,9 @@ class Gate:
                 self._rest(PAUSE_S)
                 return
             connection.setblocking(False)
+            if self._is_full():
+                _turn_away(connection)
+                continue
             self._spawn(self._take(connection, peer))
 
     def _rest(self, pause_s: float) -> None:
@@ -86,3 +96,10 @@ class Gate:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: self._protocol(peer), connection)
         except OSError:
             connection.close()  # the peer has gone already
+
+
+def _turn_away(connection: socket.socket) -> None:
+    """Say that there is no room, as far as the peer takes it at once, and close."""
+    with connection, contextlib.suppress(OSError):
+        connection.send(FULL)
+        connection.shutdown(socket.SHUT_WR)

@@ -1,14 +1,17 @@
 """The opening handshake: which path, whether there is room for newcomers, and which of the subprotocols."""
 
+import sys
 from typing import Any
 
 from websockets.exceptions import NegotiationError
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from livegift.edge.limits import Limits
 from livegift.wire.codec import CODECS
 
 PATH = "/v1/ws"
+RETRY_S = 5
 
 
 def handshake_parser(*, frame_bytes_max: int) -> ServerProtocol:
@@ -20,17 +23,38 @@ def handshake_parser(*, frame_bytes_max: int) -> ServerProtocol:
     )
 
 
-def answer(parser: ServerProtocol, *, is_draining: bool) -> None:
-    """Answer the request, if all of it has come; the answer's bytes are the parser's to send."""
+def answer(parser: ServerProtocol, limits: Limits, peer: str, *, is_draining: bool) -> str | None:
+    """Answer the request, if all of it has come; the answer's bytes are the parser's to send.
+
+    Returns the address that the connection is counted for, if it is let in.
+    """
     for event in parser.events_received():
         if isinstance(event, Request):
-            if event.path.partition("?")[0] != PATH:
-                response = parser.reject(404, "The WebSocket is at /v1/ws.\n")
-            elif is_draining:
-                response = parser.reject(503, "This server is about to stop.\n")
-            else:
-                response = parser.accept(event)
+            hops = ", ".join(event.headers.get_all("X-Forwarded-For"))
+            address = sys.intern(limits.proxies.client_of(peer, hops))
+            refusal = _refusal_of(event, limits, address, is_draining=is_draining)
+            response = parser.accept(event) if refusal is None else parser.reject(*refusal)
+            if refusal is not None and refusal[0] in (429, 503):
+                response.headers["Retry-After"] = str(RETRY_S)
             parser.send_response(response)
+            if response.status_code == 101:
+                return address
+            if refusal is None:
+                limits.addresses.leave(address)
+    return None
+
+
+def _refusal_of(request: Request, limits: Limits, address: str, *, is_draining: bool) -> tuple[int, str] | None:
+    """Return status and text with which it is refused, or None: then the address has one connection more."""
+    if request.path.partition("?")[0] != PATH:
+        return 404, "The WebSocket is at /v1/ws.\n"
+    if is_draining:
+        return 503, "This server is about to stop.\n"
+    if not limits.allows_origin(request.headers.get("Origin"), request.headers.get("Host", "")):
+        return 403, "Pages of this origin may not connect.\n"
+    if limits.connects.wait_ms(address) or not limits.addresses.enter(address):
+        return 429, "Too many connections from this address.\n"
+    return None
 
 
 def _select_subprotocol(_: ServerProtocol, offered: Any) -> Any:

@@ -1,5 +1,7 @@
 """HTTP errors as problem documents (RFC 9457), with the same codes as the WebSocket protocol."""
 
+import math
+
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
@@ -36,6 +38,7 @@ STATUS = {
     "unknown_route": 404,
     "method_not_allowed": 405,
     "too_large": 413,
+    "rate_limited": 429,
     "busy": 503,
     "unavailable": 503,
 }
@@ -71,7 +74,8 @@ def problem_response(
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if retry_after_ms:
-        headers["Retry-After"] = str(max(1, round(retry_after_ms / 1_000)))
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after_ms / 1_000)))
+        fields["retry_after_ms"] = retry_after_ms
     return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
 
 

@@ -22,6 +22,7 @@ from secure.middleware import SecureASGIMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware
 
 from livegift.clock import monotonic_ms
@@ -35,10 +36,12 @@ from livegift.edge.drain import drain
 from livegift.edge.gate import Gate
 from livegift.edge.http_protocol import HttpProtocol
 from livegift.edge.keyring import Keyring
+from livegift.edge.limits import Limits
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
 from livegift.edge.revocations import Revocations
 from livegift.edge.sanctions import Sanctions
+from livegift.edge.turnout import Turnout
 from livegift.edge.wheel import Wheel
 from livegift.edge.writes import best
 from livegift.engine import connect
@@ -89,6 +92,7 @@ async def serve_until(
     """
     assert config.redis_url is not None
     identity, clean = await open_identity(config, secret), open_filter(config)
+    limits = Limits(config)
     await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
     book = open_book(config)
@@ -153,6 +157,7 @@ async def serve_until(
             context = EdgeContext(
                 config=config,
                 secret=secret,
+                limits=limits,
                 identity=identity,
                 clean=clean,
                 platform=platform,
@@ -213,7 +218,11 @@ class _Server(uvicorn.Server):
         self.servers = []
         self._own = sockets[0].getsockname()[:2]
         self.gate = Gate(
-            sockets[0], self._protocol, spawn=self._context.spawn, is_crowded=lambda: self._context.turnstile.is_long
+            sockets[0],
+            self._protocol,
+            spawn=self._context.spawn,
+            is_crowded=lambda: self._context.turnstile.is_long,
+            is_full=self._is_full,
         )
         self.gate.open()
         self.started = True
@@ -224,13 +233,20 @@ class _Server(uvicorn.Server):
             self.gate.close()
         await super().shutdown(sockets)
 
+    def _is_full(self) -> bool:
+        """Whether this process has as many connections as it may, those that have not spoken yet among them."""
+        open_ones = len(self._context.connections) + len(self.server_state.connections)
+        return open_ones >= self._context.config.connections_max
+
     def _protocol(self, peer: tuple[str, int]) -> asyncio.Protocol:
         return HttpProtocol(
             own=self._own,
             peer=peer[:2],
+            wheel=self._context.wheel,
+            request_ms=self._context.config.request_ms,
             config=self.config,
             server_state=self.server_state,
-            app_state=self.lifespan.state,
+            app_state={"peer": peer[0]},
         )
 
     @contextmanager
@@ -259,11 +275,23 @@ def make_app(context: EdgeContext) -> Starlette:
         exception_handlers={Problem: on_problem, Fault: on_fault, HTTPException: on_http, Exception: on_bug},
         middleware=[
             Middleware(SecureASGIMiddleware, secure=security_headers()),
+            *_cross_origin(context),
+            Middleware(Turnout, limits=context.limits),
             Middleware(CompressMiddleware, minimum_size=512),
         ],
     )
     app.state.context = context
     return app
+
+
+def _cross_origin(context: EdgeContext) -> list[Middleware]:
+    """Return what lets the named origins' pages call the API; tokens travel in a header, so no cookie is shared."""
+    if not context.limits.origins:
+        return []
+    headers = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"]
+    methods = ["GET", "POST", "PUT", "DELETE"]
+    origins = sorted(context.limits.origins)
+    return [Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=headers)]
 
 
 def security_headers() -> Secure:

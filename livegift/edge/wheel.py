@@ -28,10 +28,15 @@ class Wheel:
         self._slots: list[set[Timed]] = [set() for _ in range(SLOTS)]
         self._turn = now_ms // SLOT_MS
 
-    def add(self, timed: Timed, due_ms: int) -> None:
-        """Ask ``timed`` once its deadline has passed, up to one slot later."""
+    def add(self, timed: Timed, due_ms: int) -> int:
+        """Ask ``timed`` once its deadline has passed, up to one slot later; returns its place, for ``drop``."""
         turn = max(self._turn + 1, min(due_ms // SLOT_MS + 1, self._turn + SLOTS - 1))
         self._slots[turn % SLOTS].add(timed)
+        return turn % SLOTS
+
+    def drop(self, timed: Timed, place: int) -> None:
+        """Let go at once of something that has gone, which would else be held until its deadline."""
+        self._slots[place].discard(timed)
 
     def advance(self, now_ms: int) -> None:
         """Ask everything whose slot has passed."""

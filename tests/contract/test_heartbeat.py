@@ -8,6 +8,7 @@ from typing import Any
 
 from livegift.config import Config
 from livegift.edge.connection import Connection
+from livegift.edge.limits import Limits
 from tests.world import until
 
 CONFIG = Config(ping_ms=60_000, pong_ms=300)
@@ -20,6 +21,7 @@ def context() -> Any:
     """As much of an edge as a connection with no room needs."""
     return SimpleNamespace(
         config=CONFIG,
+        limits=Limits(CONFIG),
         connections=set(),
         hub=SimpleNamespace(lags=lambda viewer, rooms: False),
         forget=lambda user, connection: None,

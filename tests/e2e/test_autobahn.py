@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.edge import connection, handshake
+from livegift.edge.limits import Limits
 from livegift.edge.process import make_counters
 from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
@@ -77,6 +78,7 @@ async def echoing() -> AsyncIterator[str]:
             counters=make_counters(),
             connections=set(),
             turnstile=Turnstile(),
+            limits=Limits(Config(frames_per_s=0)),
             is_draining=False,
             hub=SimpleNamespace(leave=lambda *_: None, lags=lambda *_: False),
             spawn=tasks.create_task,

@@ -155,8 +155,10 @@ async def test_a_message_of_very_many_empty_fragments_holds_nobody_up(server: Se
         nothing = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True)
         start = Frame(Opcode.TEXT, b'{"type":"ping",', fin=False).serialize(mask=True)
         end = Frame(Opcode.CONT, b'"id":77}').serialize(mask=True)
-        client.socket.transport.write(start + nothing * 200_000 + end)
+        client.socket.transport.write(start + nothing * 100 + end)
         assert (await client.reply(77))["type"] == "pong"
+        client.socket.transport.write(start + nothing * 200_000)
+        assert await close_code(client.socket) == 4400
 
 
 async def test_a_burst_of_commands_is_answered_whole_and_in_order(server: Server) -> None:

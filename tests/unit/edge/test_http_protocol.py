@@ -9,7 +9,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from livegift.clock import monotonic_ms
 from livegift.edge.http_protocol import HttpProtocol
+from livegift.edge.wheel import Wheel
 
 OWN, PEER = ("192.0.2.1", 8000), ("198.51.100.7", 4711)
 UPGRADE = b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -46,11 +48,16 @@ def no_collections() -> Iterator[None]:
     gc.enable()
 
 
-async def talk(config: uvicorn.Config, request: bytes, answer: bytes) -> asyncio.StreamWriter:
+async def talk(config: uvicorn.Config, wheel: Wheel, request: bytes, answer: bytes) -> asyncio.StreamWriter:
     """Send a request to a protocol of our own; returns the client's end once that answer has come."""
 
     def protocol() -> HttpProtocol:
-        return HttpProtocol(own=OWN, peer=PEER, config=config, server_state=ServerState(), app_state={})
+        return HttpProtocol(
+            **{"own": OWN, "peer": PEER, "wheel": wheel, "request_ms": 10_000},  # type: ignore[arg-type]
+            config=config,
+            server_state=ServerState(),
+            app_state={},
+        )
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -65,15 +72,18 @@ async def talk(config: uvicorn.Config, request: bytes, answer: bytes) -> asyncio
 
 async def test_a_request_knows_both_ends_as_they_were_given(config: uvicorn.Config) -> None:
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    writer = await talk(config, request, repr((OWN, PEER, "http")).encode())
-    writer.close()
+    writer = await talk(config, Wheel(monotonic_ms()), request, repr((OWN, PEER, "http")).encode())
+    writer.transport.abort()
+    await asyncio.sleep(0.05)
 
 
 async def test_nothing_of_http_is_kept_for_a_connection_that_was_upgraded(
     config: uvicorn.Config, no_collections: None
 ) -> None:
-    writer = await talk(config, UPGRADE, b"")
+    wheel = Wheel(monotonic_ms())
+    writer = await talk(config, wheel, UPGRADE, b"")
     spoken = [one for one in gc.get_objects() if isinstance(one, Spoken)]
     assert [b"websocket" in one.heard for one in spoken] == [True]
     assert [one for one in gc.get_objects() if isinstance(one, HttpProtocol)] == []
-    writer.close()
+    writer.transport.abort()
+    await asyncio.sleep(0.05)

@@ -154,6 +154,8 @@ class Config:
     """Lifetime of tokens made by `livegift token`."""
     demo_token_ttl_s: int = 43_200
     """Lifetime of demo tokens: an evening, since the name picker can't renew them."""
+    checkpoint_interval_s: int = 3_600
+    """How often what has been settled is signed, so that anyone can verify it (`livegift verify`); 0: only by hand."""
     log_level: str = "info"
     """debug, info, warning or error; logs are JSON lines on stderr."""
 
@@ -166,6 +168,11 @@ class Config:
     def secret_path(self) -> Path:
         """The deployment's secret, 32 bytes in hex, mode 0600."""
         return self.data / "secret.key"
+
+    @property
+    def signing_path(self) -> Path:
+        """The seed of the key that signs checkpoints, 32 bytes in hex, mode 0600."""
+        return self.data / "signing.key"
 
     def to_json(self) -> str:
         """Return all settings as one JSON object, for a child process; the passwords in its URLs, too."""

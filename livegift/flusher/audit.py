@@ -9,6 +9,7 @@ there the piece must agree. A room carries its own marks: it must agree with the
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from livegift.clock import monotonic_ms
@@ -19,6 +20,8 @@ from livegift.errors import CannotRun, Unavailable
 from livegift.ledger.journal import entry_epoch_seq, parse_fields
 from livegift.ledger.keys import LedgerKeys
 from livegift.rooms.keys import RoomKeys
+from livegift.signing import Signer, is_signed
+from livegift.store import audit_log, checkpoints
 from livegift.store.events import Event, JournalledGift
 from livegift.store.open import open_database
 from livegift.store.recompute import Findings, PartitionReplay, RoomSums, go_on, replay_book
@@ -126,6 +129,7 @@ class Audit:
             unflushed += self._go_on(replay, epochs[replay.p], pieces[replay.p], tails[replay.p], at_seq)
         for check in checks.values():
             check.finish(has_rows=rows > 0)
+        signed = await self._look_at_papers(findings)
         compared = self._compare_rooms(rooms, findings)
         await self._compare_lag(room_keys, {room: room_marks.get(room, {}) for room in rooms}, findings)
         return {
@@ -135,10 +139,25 @@ class Audit:
             "rows": rows,
             "rooms": compared,
             "chains": len(replays),
+            "checkpoints": signed,
             "unflushed": unflushed,
             "findings": findings.lines
             + ([f"and {findings.count - len(findings.lines)} more"] if findings.count > len(findings.lines) else []),
         }
+
+    async def _look_at_papers(self, findings: Findings) -> int:
+        """Hold the audit log against its chain and the checkpoints against the rows; returns how many these are."""
+        path = self._config.signing_path
+        key = Signer(path).public if path.exists() else ""
+        broken = await self._database.read(audit_log.broken_at)
+        if broken is not None:
+            findings.add(f"audit log: line {broken} is missing or has been changed")
+        count, wrong = await self._database.read(
+            lambda sql: checkpoints.wrong_ones(sql, self._secret, partial(is_signed, key))
+        )
+        for line in wrong:
+            findings.add(line)
+        return count
 
     def _go_on(
         self,

@@ -10,6 +10,7 @@ from livegift.flusher.flusher import Flusher
 from livegift.flusher.inbox import Inbox
 from livegift.flusher.janitor import Janitor
 from livegift.flusher.keeper import Keeper
+from livegift.flusher.notary import Notary
 from livegift.ledger.journal import JournalReader
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.loader import Loader
@@ -101,14 +102,16 @@ async def flush_until(
     """Run the flusher until told to stop; raises ``CannotRun`` where only an operator can help."""
     await prepare(config)
     parts = await open_parts(config, secret)
+    notary = Notary(config, secret)
     try:
-        await _serve(parts, stopping, report)
+        await _serve(parts, notary, stopping, report)
     finally:
+        await notary.close()
         await parts.close()
 
 
 async def _serve(
-    parts: FlusherParts, stopping: asyncio.Event, report: Callable[[bool, dict[str, float]], None]
+    parts: FlusherParts, notary: Notary, stopping: asyncio.Event, report: Callable[[bool, dict[str, float]], None]
 ) -> None:
     counters = make_counters()
 
@@ -119,7 +122,9 @@ async def _serve(
             await asyncio.sleep(REPORT_S)
 
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(work) for work in (report_on(), parts.keeper.run(), parts.backlog.run())]
+        beside = [
+            tasks.create_task(work) for work in (report_on(), parts.keeper.run(), parts.backlog.run(), notary.run())
+        ]
         await parts.flusher.run(stopping)
         for task in beside:
             task.cancel()

@@ -47,6 +47,7 @@ TABLES = {
     "sanction": "room_id, user_id, kind, until_ms, change",
     "room_moderator": "room_id, user_id",
     "policy": "creator_id, body, changed_ms",
+    "checkpoint": "number, ts_ms, body, signature",
 }
 """Every table with its columns, in an order in which references come after what they refer to."""
 SINCE_SCHEMA = {
@@ -56,7 +57,12 @@ SINCE_SCHEMA = {
     "api_key": 4,
     "request": 4,
     "revocation": 4,
-} | dict.fromkeys(("sanction_head", "sanction", "room_moderator", "policy"), 5)
+    "sanction_head": 5,
+    "sanction": 5,
+    "room_moderator": 5,
+    "policy": 5,
+    "checkpoint": 6,
+}
 """Tables that older backups do not have."""
 
 

@@ -3,6 +3,7 @@
 from starlette.routing import Route
 
 from livegift.edge.api import (
+    checkpoints,
     documents,
     moderation,
     platform_coins,
@@ -13,8 +14,12 @@ from livegift.edge.api import (
     wallets,
 )
 
+PARTS = (
+    *(rooms, platform_rooms, platform_users, platform_coins, platform_events),
+    *(moderation, checkpoints, wallets, documents),
+)
+
 
 def routes() -> list[Route]:
     """Return the API's routes."""
-    parts = (rooms, platform_rooms, platform_users, platform_coins, platform_events, moderation, wallets, documents)
-    return [route for part in parts for route in part.routes()]
+    return [route for part in PARTS for route in part.routes()]

@@ -3,6 +3,7 @@
 from starlette.routing import Route
 
 from livegift.edge.api import (
+    audit_log,
     checkpoints,
     documents,
     moderation,
@@ -16,7 +17,7 @@ from livegift.edge.api import (
 
 PARTS = (
     *(rooms, platform_rooms, platform_users, platform_coins, platform_events),
-    *(moderation, checkpoints, wallets, documents),
+    *(moderation, checkpoints, audit_log, wallets, documents),
 )
 
 

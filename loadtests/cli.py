@@ -12,6 +12,7 @@ from loadtests.compare import CannotCompare, compare, print_lines, read_report, 
 from loadtests.demo import run_demo_bots
 from loadtests.fanout import Fanout
 from loadtests.flood import Flood
+from loadtests.hostile import Hostile
 from loadtests.report import print_figures, print_json
 from loadtests.slow import Slow
 from loadtests.soak import Soak
@@ -153,6 +154,51 @@ def slow(
         senders=senders,
         rate=rate,
         seconds=seconds,
+        pairs=pairs,
+        seed=seed,
+        processes=processes,
+        data=data,
+    )
+    return judge(run, as_json=as_json, html=html, live=live)
+
+
+@app.command
+def hostile(
+    *,
+    url: Url,
+    data: Data = None,
+    viewers: Annotated[int, Parameter(help="Honest viewers, in one room.")] = 100,
+    senders: Annotated[int, Parameter(help="Of them, how many gift.")] = 40,
+    rate: Annotated[float, Parameter(help="Gifts a second.")] = 100.0,
+    seconds: Annotated[float, Parameter(help="Length of each run.")] = 20.0,
+    silent: Annotated[int, Parameter(help="Peers that connect and say nothing.")] = 100,
+    slow: Annotated[int, Parameter(help="Peers whose request comes a line a second.")] = 100,
+    flooding: Annotated[int, Parameter(help="Peers that send pings and nonsense without end.")] = 20,
+    garbage: Annotated[int, Parameter(help="Peers that send what is no request.")] = 50,
+    pairs: Annotated[int, Parameter(help="Pairs of runs, without and with them.")] = 3,
+    seed: Seed = 1,
+    processes: Processes = 0,
+    as_json: Json = False,
+    html: Html = None,
+    live: Live = False,
+) -> int:
+    """Besiege the server with hostile peers; say what honest senders notice and what the server keeps for them."""
+    if min(senders, pairs) < 1 or min(silent, slow, flooding, garbage, processes, viewers - senders) < 0:
+        return cannot_run("senders and pairs must be at least 1, viewers at least as many as senders, nothing below 0")
+    if min(rate, seconds) <= 0:
+        return cannot_run("rate and seconds must be above 0")
+    if why := why_not(data, html):
+        return cannot_run(why)
+    run = Hostile(
+        url=url,
+        viewers=viewers,
+        senders=senders,
+        rate=rate,
+        seconds=seconds,
+        silent=silent,
+        slow=slow,
+        flooding=flooding,
+        garbage=garbage,
         pairs=pairs,
         seed=seed,
         processes=processes,

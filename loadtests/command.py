@@ -11,6 +11,7 @@ import uvloop
 from livegift_client import HttpFailed, LivegiftError
 
 from loadtests.flood import Flood
+from loadtests.hostile import Hostile
 from loadtests.live import Live
 from loadtests.page import write_page
 from loadtests.report import Report, is_clean, print_json, print_table
@@ -21,7 +22,7 @@ from loadtests.steered import Steering, say_report
 from loadtests.storm import Storm
 from loadtests.zipf import Zipf
 
-Scenario = Steady | Storm | Slow | Flood | Zipf | Soak
+Scenario = Steady | Storm | Slow | Hostile | Flood | Zipf | Soak
 T = TypeVar("T")
 
 

@@ -16,18 +16,16 @@ from websockets.server import ServerProtocol
 
 from livegift.clock import monotonic_ms
 from livegift.clock import now_ms as wall_ms
-from livegift.domain.refusal import Refusal
-from livegift.edge.answers import accepted, refused
 from livegift.edge.commands import authenticate, perform
 from livegift.edge.framing import whole_frames
+from livegift.edge.gift_news import GiftNews
 from livegift.edge.handshake import answer, handshake_parser
 from livegift.edge.heartbeat import Heartbeat
 from livegift.errors import Fault
-from livegift.gifting import Receipt
 from livegift.hub.frames import framed
 from livegift.identity.claims import Claims
 from livegift.wire.codec import CODECS, JSON, Codec, Unreadable
-from livegift.wire.messages import Message, Send, Settled, SettledGift
+from livegift.wire.messages import Message, Send
 from livegift.wire.session import Authenticate, Close, Effect, Perform, Reply, Session, error
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ NOTHING: Mapping[str, str] = {}
 log = structlog.get_logger(__name__)
 
 
-class Connection(Heartbeat):
+class Connection(GiftNews, Heartbeat):
     """A client. ``context`` is set on a subclass made for the process (see ``bind``)."""
 
     context: ClassVar["EdgeContext"]
@@ -106,10 +104,17 @@ class Connection(Heartbeat):
         if self._tail is not None:
             self._tail += data
             unread = self._tail
-        end = whole_frames(unread, payload_bytes_max=self.context.config.frame_bytes_max)
-        if end:
-            self._parse(bytes(unread[:end]))
-        self._tail = bytearray(unread[end:]) if end < len(unread) and self._state != "gone" else None
+        start, most = 0, self.context.config.frame_bytes_max
+        while (end := whole_frames(unread, payload_bytes_max=most, start=start)) > start and not self._is_shunned:
+            self._parse(bytes(unread[start:end]))
+            start = end
+        keep = start < len(unread) and self._state != "gone" and not self._is_shunned
+        self._tail = bytearray(unread[start:]) if keep else None
+
+    @property
+    def _is_shunned(self) -> bool:
+        """Whether it was closed for abuse: who floods goes on, and reading it would cost us more than it costs them."""
+        return self._state == "closing" and self._transport is not None and not self._transport.is_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Let go of everything."""
@@ -120,7 +125,6 @@ class Connection(Heartbeat):
         context.connections.discard(self)
         if self._address is not None:
             context.limits.addresses.leave(self._address)
-            self._address = None
         for room_id in self.rooms:
             context.hub.leave(self, room_id)
         if self.claims is not None:
@@ -248,6 +252,8 @@ class Connection(Heartbeat):
                 self._work = None
 
     def _read_on(self) -> None:
+        if self._state != "open":
+            return
         transport, waiting = self._transport, len(self._work or ())
         if waiting <= WORK_LOW and transport is not None and not transport.is_closing() and not transport.is_reading():
             transport.resume_reading()
@@ -344,6 +350,8 @@ class Connection(Heartbeat):
         self._closing_at_ms = monotonic_ms() + CLOSING_MS
         self._send_parsers_bytes(parser)
         self._shut()
+        if code == 4400 and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
         self.context.wheel.add(self, self._closing_at_ms)
         self.context.counters.add("closed_total")
 
@@ -380,20 +388,6 @@ class Connection(Heartbeat):
             left_ms += config.connect_ms  # as long as a newcomer has for its first one
         due_ms = self._beat(now_ms, ping_ms=config.ping_ms, pong_ms=config.pong_ms)
         return None if due_ms is None else min(due_ms, now_ms + left_ms)
-
-    # --- a gift's later news (gifting.Listener) ---
-
-    def settled(self, gifts: list[tuple[str, str]]) -> None:
-        """These gifts of this client's stand in the book."""
-        self.send(Settled(gifts=[SettledGift(gift, event) for gift, event in gifts]))
-
-    def accepted_again(self, receipt: Receipt) -> None:
-        """A gift has been done anew under another event id."""
-        self.send(accepted(None, receipt))
-
-    def failed(self, gift_event_id: str, refusal: Refusal) -> None:
-        """A gift that had been accepted is lost and can't be done any more."""
-        self.send(refused(None, refusal, gift_event_id=gift_event_id))
 
 
 def bind(context: "EdgeContext") -> type[Connection]:

@@ -35,6 +35,8 @@ WORK_LOW = 16
 """Waiting commands at which a socket that had not been read is read again."""
 WORK_MAX = 64
 """Commands of one connection that wait; at the bound its socket is not read, and TCP tells the client."""
+BEAT = 5
+"""A ping or a pong costs as much of a connection's budget as so many commands: nobody needs many."""
 CLOSING_MS = 2_000
 """How long a peer may take to answer our close before the socket goes."""
 
@@ -177,22 +179,23 @@ class Connection(GiftNews, Heartbeat):
             self._parser = None
 
     def _send_parsers_bytes(self, parser: Protocol) -> None:
-        for data in parser.data_to_send():
-            if data:
-                self.put(data)
-            else:
-                self._end()
+        pieces = parser.data_to_send()
+        if data := b"".join(pieces):
+            self.put(data)
+        if b"" in pieces:  # its way to say that nothing follows
+            self._end()
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
             self._pong_due_ms = 0
         if self._state != "open":
             return
-        self._whole_at_ms, early_ms = self.context.limits.frames.take(self._whole_at_ms)
-        if early_ms and (frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CONT) or not frame.fin):
+        is_beat = frame.opcode in (Opcode.PING, Opcode.PONG)
+        self._whole_at_ms, early_ms = self.context.limits.frames.take(self._whole_at_ms, BEAT if is_beat else 1)
+        if early_ms and (is_beat or frame.opcode is Opcode.CONT or not frame.fin):
             self.close(4400, "too many frames")
             return
-        if frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):
+        if is_beat or frame.opcode is Opcode.CLOSE:
             return
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY) and (frame.opcode is Opcode.TEXT) != self.codec.is_text:
             self.close(1003, "this subprotocol has no such frames")

@@ -95,12 +95,12 @@ class Frames:
         self._each_ms = max(1, 1_000 // rate_per_s) if rate_per_s else 0
         self._burst_ms = self._each_ms * burst
 
-    def take(self, whole_at_ms: int) -> tuple[int, int]:
-        """Return the new number, and 0 or how many milliseconds too early this frame comes."""
+    def take(self, whole_at_ms: int, weight: int = 1) -> tuple[int, int]:
+        """Return the new number, and 0 or how many milliseconds too early a frame of that weight comes."""
         if not self._each_ms:
             return whole_at_ms, 0
         now = monotonic_ms()
-        whole_at = max(whole_at_ms, now) + self._each_ms
+        whole_at = max(whole_at_ms, now) + self._each_ms * weight
         early_ms = whole_at - now - self._burst_ms
         return (whole_at_ms, early_ms) if early_ms > 0 else (whole_at, 0)
 

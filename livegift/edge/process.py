@@ -73,6 +73,7 @@ Report = Callable[[bool, dict[str, float]], None]
 
 log = structlog.get_logger(__name__)
 logging.getLogger("websockets").setLevel(logging.WARNING)  # it tells of every viewer at INFO
+logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # and this one of every request that is none
 
 
 async def serve_until(

@@ -28,7 +28,7 @@ from starlette_compress import CompressMiddleware
 from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.domain.cursor import Cursors
-from livegift.edge import api, event_stream, pages
+from livegift.edge import api, event_stream, garbage, pages
 from livegift.edge.admission import Admission
 from livegift.edge.connection import Connection, bind
 from livegift.edge.context import EdgeContext
@@ -181,6 +181,7 @@ async def serve_until(
                 for part in (ledger, gifting, news, hub, context.wheel, identity, revocations, sanctions)
             ]
             beside.append(tasks.create_task(_report_on(context, report)))
+            beside.append(tasks.create_task(garbage.collect()))
             server = _Server(_uvicorn_config(context), context)
             serving = tasks.create_task(server.serve(sockets=[listener]))
             await stopping.wait()

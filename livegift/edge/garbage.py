@@ -1,8 +1,8 @@
 """When cyclic garbage is collected: seldom, for looking through everything stops the whole process.
 
 A full collection of an edge with some thousand connections takes 100 to 200 ms, and a storm or a siege used to cause
-one every few seconds. Our objects are freed as their last reference goes; cycles are few, and mostly die young. So young
-ones are collected as ever, everything is looked through every ten minutes, and what the start has made never again.
+one every few seconds. Our objects are freed as their last reference goes; cycles are few, and mostly die young. So
+young ones are collected as ever, everything is looked through every ten minutes, and what the start has made never.
 """
 
 import asyncio

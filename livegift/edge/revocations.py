@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import structlog
 
-from livegift.clock import now_ms
 from livegift.errors import Fault
 from livegift.identity.claims import Claims
 from livegift.store.platform import Platform, Revocation
 
 LOOK_S = 0.5
+OVERLAP_MS = 300_000
+"""Read again each time: clocks of nodes differ, and a transaction may be seen a little late."""
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ class Revocations:
         self._platform = platform
         self._on_revoked: Callable[[Revocation], None] = lambda _: None
         self._known: dict[str, Revocation] = {}
+        self._newest_ms = 0
         self._hint = asyncio.Event()
 
     def on_revoked(self, callback: Callable[[Revocation], None]) -> None:
@@ -43,10 +45,10 @@ class Revocations:
 
     async def look(self) -> None:
         """Read what the book says. Raises ``Unavailable``: what was known stands."""
-        found = {one.user_id: one for one in await self._platform.revocations(now_ms())}
-        before, self._known = self._known, found
-        for user, revoked in found.items():
-            if before.get(user) != revoked:
+        for revoked in await self._platform.revocations(self._newest_ms - OVERLAP_MS):
+            if self._known.get(revoked.user_id) != revoked:
+                self._known[revoked.user_id] = revoked
+                self._newest_ms = max(self._newest_ms, revoked.before_ms)
                 self._on_revoked(revoked)
 
     async def run(self) -> None:

@@ -273,10 +273,10 @@ class Platform:
 
         await self._writes.write(write)
 
-    async def revocations(self, now_ms: int) -> list[Revocation]:
-        """Return those that still end something."""
+    async def revocations(self, since_ms: int) -> list[Revocation]:
+        """Return those that end tokens issued up to then or later."""
         rows = await self._reads.read(
-            lambda sql: sql.rows("SELECT user_id, before_ms, until_ms FROM revocation WHERE until_ms > $1", now_ms)
+            lambda sql: sql.rows("SELECT user_id, before_ms, until_ms FROM revocation WHERE before_ms >= $1", since_ms)
         )
         return [Revocation(*row) for row in rows]
 

@@ -25,3 +25,4 @@ CREATE TABLE revocation (
   before_ms bigint NOT NULL,
   until_ms bigint NOT NULL
 );
+CREATE INDEX revocation_before ON revocation (before_ms);

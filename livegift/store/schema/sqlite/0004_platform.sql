@@ -25,3 +25,4 @@ CREATE TABLE revocation (
   before_ms INTEGER NOT NULL,
   until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX revocation_before ON revocation (before_ms);

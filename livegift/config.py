@@ -122,6 +122,8 @@ class Config:
     deployment's own tokens are good in any case."""
     jwt_secret: str | None = None
     """Secret shared with the platform that mints the tokens, at least 32 characters; or `jwt_keys`."""
+    jwt_secret_file: Path | None = None
+    """File that holds `jwt_secret`; spaces and line ends around it don't count. Read at the start."""
     jwt_keys: str | None = None
     """URL or file of the platform's public keys (JWKS); or `jwt_secret`."""
     jwt_issuer: str | None = None
@@ -182,5 +184,6 @@ class Config:
     def from_json(cls, text: str) -> Self:
         """Read what ``to_json`` wrote."""
         values = json.loads(text)
-        paths = {name: Path(values[name]) for name in ("data", "filter_words") if values[name] is not None}
+        named = ("data", "filter_words", "jwt_secret_file")
+        paths = {name: Path(values[name]) for name in named if values[name] is not None}
         return cls(**{**values, **paths})

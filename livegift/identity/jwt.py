@@ -11,6 +11,7 @@ from livegift.errors import CannotRun
 from livegift.identity.claims import Claims, TokenRefused
 from livegift.identity.keys import Keys, PublishedKeys, SharedSecret
 from livegift.identity.mapping import ClaimMapping
+from livegift.secrets import read_secret
 
 SHARED = ("HS256", "HS384", "HS512")
 PUBLIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
@@ -41,24 +42,27 @@ class JwtIdentity:
     @classmethod
     async def opened(cls, config: Config) -> "JwtIdentity":
         """Return what the settings describe, with its keys read; raises ``CannotRun`` for what can't be safe."""
-        if (config.jwt_secret is None) == (config.jwt_keys is None):
-            raise CannotRun("identity is jwt: set either jwt_secret or jwt_keys.")
+        if [config.jwt_secret, config.jwt_secret_file, config.jwt_keys].count(None) != 2:
+            raise CannotRun("identity is jwt: set one of jwt_secret, jwt_secret_file and jwt_keys.")
         if not config.jwt_issuer or not config.jwt_audience:
             raise CannotRun("identity is jwt: set jwt_issuer and jwt_audience, else tokens for others are good here.")
-        fitting = SHARED if config.jwt_secret is not None else PUBLIC
+        fitting = PUBLIC if config.jwt_keys is not None else SHARED
         algorithms = [name.strip() for name in config.jwt_algorithms.split(",")] if config.jwt_algorithms else []
         for name in algorithms:
             if name not in fitting:
                 raise CannotRun(f"jwt_algorithms names {name!r}; with these keys it may be {', '.join(fitting)}.")
         keys: Keys
-        if config.jwt_secret is not None:
-            if len(config.jwt_secret) < SECRET_CHARS_MIN:
-                raise CannotRun(f"jwt_secret is shorter than {SECRET_CHARS_MIN} characters: it could be guessed.")
-            keys = SharedSecret(config.jwt_secret)
-        else:
-            assert config.jwt_keys is not None
+        if config.jwt_keys is not None:
             keys = published = PublishedKeys(config.jwt_keys)
             await published.read()
+        else:
+            secret = config.jwt_secret
+            if config.jwt_secret_file is not None:
+                secret = read_secret(config.jwt_secret_file, setting="jwt_secret_file")
+            assert secret is not None
+            if len(secret) < SECRET_CHARS_MIN:
+                raise CannotRun(f"jwt_secret is shorter than {SECRET_CHARS_MIN} characters: it could be guessed.")
+            keys = SharedSecret(secret)
         return cls(
             keys,
             ClaimMapping.parsed(config.jwt_claims or "", config.jwt_roles or "", config.jwt_default_role),

@@ -174,8 +174,8 @@ async def test_a_secret_among_published_keys_is_not_used(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"jwt_secret": None}, "set either jwt_secret or jwt_keys"),
-        ({"jwt_keys": "x"}, "set either jwt_secret or jwt_keys"),
+        ({"jwt_secret": None}, "set one of jwt_secret, jwt_secret_file and jwt_keys"),
+        ({"jwt_keys": "x"}, "set one of jwt_secret, jwt_secret_file and jwt_keys"),
         ({"jwt_issuer": ""}, "tokens for others"),
         ({"jwt_audience": ""}, "tokens for others"),
         ({"jwt_secret": "short"}, "could be guessed"),

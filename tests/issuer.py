@@ -34,10 +34,14 @@ class Issuer:
         self.status = b"200 OK"
         self.asked = 0
         self.url = ""
+        self.goes_on = asyncio.Event()
+        """Cleared while it hangs."""
+        self.goes_on.set()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         self.asked += 1
+        await self.goes_on.wait()
         body = self.document.encode()
         writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (self.status, len(body)))
         writer.write(body)

@@ -40,6 +40,10 @@ async def authenticate(connection: "Connection", command: Connect) -> None:
     except TokenRefused as no:
         connection.carry_out(connection.session.refused(command, no.code))
         return
+    except Fault as fault:
+        connection.session.state = "new"  # the client may try again on this connection
+        connection.send(faulted(command.id, fault))
+        return
     most = context.config.user_connections_max
     if most and len(context.people.get(claims.user, ())) >= most:
         connection.session.state = "new"

@@ -10,20 +10,26 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 from livegift.config import Config
-from livegift.errors import CannotRun
+from livegift.errors import CannotRun, Unavailable
 from livegift.identity import own
 from livegift.identity.claims import Claims, TokenRefused
 from livegift.identity.jwt import JwtIdentity
 
 GROUP = "livegift.identity"
 OWN = "own"
+JUDGED_S = 6
+"""How long a plug-in may take for one token: a little more than one fetch of keys. Without it, tokens that come while
+an issuer hangs would wait in line for ever."""
 
 
 class Plugin(Protocol):
     """Judges tokens that others mint."""
 
     async def verify(self, token: str, now_ms: int) -> Claims:
-        """Return what a token says; raises ``TokenRefused`` and nothing else for any text. ``now_ms`` since 1970."""
+        """Return what a token says. ``now_ms`` since 1970.
+
+        Raises ``TokenRefused`` for any text that is no good, and ``Unavailable`` if that can't be known now.
+        """
 
     async def run(self) -> None:
         """Do what must be done now and then, until cancelled; may return at once."""
@@ -37,13 +43,20 @@ class Identity:
         self._plugin = plugin
 
     async def verify(self, token: str, now_ms: int) -> Claims:
-        """Return what a token says; raises ``TokenRefused``. ``now_ms`` since 1970."""
+        """Return what a token says. ``now_ms`` since 1970.
+
+        Raises ``TokenRefused``, or ``Unavailable`` if the plug-in does not judge it in ``JUDGED_S``.
+        """
         try:
             return own.verify(self._secret, token, now_ms)
         except TokenRefused as no:
             if self._plugin is None or no.code != "bad_token":
                 raise
-        return await self._plugin.verify(token, now_ms)
+        try:
+            async with asyncio.timeout(JUDGED_S):
+                return await self._plugin.verify(token, now_ms)
+        except TimeoutError as error:
+            raise Unavailable("whoever judges tokens did not answer in time") from error
 
     async def run(self) -> None:
         """Serve until cancelled."""

@@ -134,6 +134,30 @@ async def test_a_platforms_tokens_and_their_keys_rotate_without_a_dropped_socket
             assert await ping(first) == "pong"
 
 
+async def test_a_token_that_nobody_judges_in_time_is_a_temporary_error(
+    serving: Callable[..., Serving], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    key = generate_private_key(SECP256R1())
+    async with Issuer(as_set(a=key)).serving() as issuer:
+        settings = {"identity": "jwt", "jwt_keys": issuer.url, "jwt_issuer": "https://shop", "jwt_audience": "gifts"}
+        for name, value in {**settings, "jwt_algorithms": "ES256"}.items():
+            monkeypatch.setenv(f"LIVEGIFT_{name.upper()}", value)
+        server = serving(data, command="serve")
+        url = (await asyncio.to_thread(server.wait_ready))["url"]
+        await asyncio.sleep(5.1)  # keys.MISS_S after they were read
+        issuer.goes_on.clear()
+        async with wire(url) as one, wire(url) as two, wire(url) as three:
+            others = [one, two, three]
+            unknown = minted(key, "b", sub="u1")
+            answers = await asyncio.gather(*(client.ask("connect", token=unknown) for client in others))
+            waited = [client for client, answer in zip(others, answers, strict=True) if answer["error"]["temporary"]]
+            assert {code_of(await client.ask("connect", token=minted(key, "a", sub="u1"))) for client in waited} == {
+                "connected"
+            }
+        issuer.goes_on.set()
+
+
 def test_a_demo_does_not_start_in_production(serving: Callable[..., Serving], data: Path) -> None:
     server = serving(data, "--demo", "--environment", "production", command="serve")
     assert server.process.wait(timeout=20) == 2

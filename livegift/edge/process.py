@@ -73,7 +73,8 @@ Report = Callable[[bool, dict[str, float]], None]
 
 log = structlog.get_logger(__name__)
 logging.getLogger("websockets").setLevel(logging.WARNING)  # it tells of every viewer at INFO
-logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # and this one of every request that is none
+# Whoever talks garbage would fill the log: a line for each connection, and no address in it.
+logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != "Invalid HTTP request received.")
 
 
 async def serve_until(

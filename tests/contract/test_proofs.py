@@ -157,22 +157,25 @@ async def test_a_gift_that_is_left_out_in_between_is_missed(booked: Booked) -> N
         assert "something is missing" in wrong
 
 
-@pytest.mark.parametrize(
-    "tampering",
-    [
-        "UPDATE gift SET gift_id = 'moon' WHERE seq = (SELECT min(seq) FROM gift)",
-        "UPDATE checkpoint SET body = replace(body, '\"number\":1', '\"number\":3') WHERE number = 1",
-        "UPDATE checkpoint SET signature = '00' WHERE number = 2",
-        "DELETE FROM checkpoint WHERE number = 1",
-        "UPDATE audit_head SET number = number + 1",
-    ],
+TAMPERINGS = (
+    "DELETE FROM checkpoint WHERE number = 1",
+    "UPDATE checkpoint SET signature = '00' WHERE number = 2",
+    "UPDATE gift SET gift_id = 'moon' WHERE seq = (SELECT min(seq) FROM gift)",
+    "UPDATE audit_head SET number = number + 1",
 )
-async def test_a_book_that_was_changed_is_told_by_the_audit(booked: Booked, tampering: str) -> None:
+
+
+async def test_a_book_that_was_changed_is_told_by_the_audit(booked: Booked) -> None:
     async with booked() as book:
         database = open_database(book.world.config)
-        await database.write(lambda sql: sql.run(tampering))
+        found: set[str] = set()
+        for tampering in TAMPERINGS:
+            await database.write(lambda sql, tampering=tampering: sql.run(tampering))  # type: ignore[misc]
+            findings = (await audit(book.world.config, SECRET, live=True))["findings"]
+            assert isinstance(findings, list)
+            assert set(findings) - found, tampering
+            found |= set(findings)
         await database.close()
-        assert (await audit(book.world.config, SECRET, live=True))["findings"] != []
 
 
 async def test_of_two_notaries_one_signs(booked: Booked) -> None:

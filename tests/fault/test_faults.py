@@ -7,7 +7,7 @@ import pytest
 from tests.fault.faults import KILLS, OTHERS
 from tests.fault.run import Options, run
 
-SECONDS = 70.0
+SECONDS = 55.0
 """With its beginning and end about 85 s; on a busy machine it goes on until every kind has been."""
 
 

@@ -286,7 +286,7 @@ class Connection(GiftNews, Heartbeat):
         if self._session is not None and self._state == "open":
             self._session.authenticated()
             self.claims = claims
-            self._since_ms = 0  # it has served, and its number is 32 bytes
+            self._since_ms = self._whole_at_ms = 0  # they have served, and their numbers are 32 bytes each
             self.context.remember(claims.user, self)
             self._ping_at_ms = monotonic_ms() + self.context.config.ping_ms
             self.context.wheel.add(self, self._ping_at_ms)

@@ -37,6 +37,8 @@ async def authenticate(connection: "Connection", command: Connect) -> None:
     context = connection.context
     try:
         claims = await context.claims(command.token)
+        balance = await context.gifting.balance(claims.user)
+        context.insist(claims)
     except TokenRefused as no:
         connection.carry_out(connection.session.refused(command, no.code))
         return
@@ -48,12 +50,6 @@ async def authenticate(connection: "Connection", command: Connect) -> None:
     if most and len(context.people.get(claims.user, ())) >= most:
         connection.session.state = "new"
         connection.send(error(command.id, "rate_limited", f"This user has {most} connections.", retry_after_ms=5_000))
-        return
-    try:
-        balance = await context.gifting.balance(claims.user)
-    except Fault as fault:
-        connection.session.state = "new"  # the client may try again on this connection
-        connection.send(faulted(command.id, fault))
         return
     connection.become(claims)
     connection.send(
@@ -142,8 +138,8 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
         connection.send(error(command.id, "not_allowed"))
         return
     place = None
-    if context.sanctions.holds("ban", claims.user, room.id):
-        connection.send(error(command.id, "banned"))
+    if (code := context.bar(claims.user, room.id, has_message=False)) is not None:
+        connection.send(error(command.id, code))
         return
     if command.feed == "creator" and command.since is not None and command.since.cursor is not None:
         try:
@@ -157,7 +153,10 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     if command.room not in connection.rooms:
         connection.rooms = _and_room(connection.rooms, command.room)
     await context.hub.join(connection, command.room, command.feed, command.since, command.id, place)
-    if not connection.is_open:
+    if command.room not in connection.rooms:  # put out by a moderator while it was let in
+        context.hub.leave(connection, command.room)
+        connection.send(error(command.id, "banned"))
+    elif not connection.is_open:
         context.hub.leave(connection, command.room)
 
 

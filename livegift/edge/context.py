@@ -73,11 +73,18 @@ class EdgeContext:
     async def claims(self, token: str) -> Claims:
         """Return what a token says; raises ``TokenRefused``."""
         claims = await self.identity.verify(token, now_ms())
+        self.insist(claims)
+        return claims
+
+    def insist(self, claims: Claims) -> None:
+        """Raise ``TokenRefused`` for a good token that was revoked, or whose user is banned everywhere.
+
+        To be asked again after whatever was waited for meanwhile: who is not among ``people`` yet is not put out.
+        """
         if self.revocations.ends(claims):
             raise TokenRefused("token_expired", "revoked")
         if self.sanctions.holds("ban", claims.user, EVERYWHERE):
             raise TokenRefused("banned")
-        return claims
 
     def bar(self, user_id: str, room_id: str, *, has_message: bool) -> str | None:
         """Return the code with which a moderator keeps this user from sending there, or None."""
@@ -89,10 +96,15 @@ class EdgeContext:
         for connection in self.people.get(revoked.user_id, ()):
             if connection.claims is not None and self.revocations.ends(connection.claims):
                 connection.close(4502, "the token has been revoked")
-        for stream in [one for one in self.streams if one.person == revoked.user_id]:
+        self._end_streams(revoked.user_id)
+
+    def _end_streams(self, user_id: str) -> None:
+        for stream in [one for one in self.streams if one.person == user_id]:
             stream.end()
 
     def _put_out(self, ban: Sanction) -> None:
+        if ban.room_id == EVERYWHERE:
+            self._end_streams(ban.user_id)
         for connection in self.people.get(ban.user_id, ()):
             if ban.room_id == EVERYWHERE:
                 connection.close(4403, "banned")

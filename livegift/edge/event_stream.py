@@ -16,7 +16,7 @@ from starlette.types import Send
 
 from livegift.clock import now_ms
 from livegift.domain.cursor import CURSOR_CHARS_MAX, BadCursor, Place
-from livegift.edge.api.reading import claims_of, context_of
+from livegift.edge.api.reading import claims_of, context_of, insist_on
 from livegift.edge.context import EdgeContext
 from livegift.edge.problems import Problem
 from livegift.errors import Fault, Unavailable
@@ -177,6 +177,7 @@ async def feed(request: Request) -> Response:
         raise Problem("not_allowed", "A room's feed is its creator's alone.")
     if context.is_draining:
         raise Unavailable("this server is about to stop")
+    insist_on(request, claims)
     stream = EventStream(context, room_id, claims)
     await stream.begin(_place(context, room_id, request.headers.get("last-event-id", "")))
     return _FeedResponse(stream)

@@ -1,23 +1,18 @@
 """Whose tokens have ended before their time, as this process believes it.
 
-The book has it; every half second it is read again, and at once when somebody says that there is news, so that a
-revoked user's sockets are closed on every edge within a second, also while pub/sub is away.
+The book has it and is looked at again and again (``watch.py``), so that a revoked user's sockets are closed on every
+edge within a second.
 """
 
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
-from livegift.errors import Fault
+from livegift.edge.watch import keep_looking
 from livegift.identity.claims import Claims
 from livegift.store.platform import Platform, Revocation
 
-LOOK_S = 0.5
 OVERLAP_MS = 300_000
 """Read again each time: clocks of nodes differ, and a transaction may be seen a little late."""
-
-log = structlog.get_logger(__name__)
 
 
 class Revocations:
@@ -53,14 +48,4 @@ class Revocations:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            self._hint.clear()
-            try:
-                await self.look()
-            except Fault as fault:
-                log.debug("revocations_unread", why=str(fault))
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._hint.wait()
-            except TimeoutError:
-                continue
+        await keep_looking(self.look, self._hint)

@@ -1,21 +1,12 @@
-"""Bans and mutes as this process believes them: read once, then what has changed, every half second and at each hint.
-
-So a moderator's word holds on every edge within a second, also while pub/sub is away.
-"""
+"""Bans and mutes as this process believes them: read once, and then what has changed since (``watch.py``)."""
 
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from livegift.clock import now_ms
 from livegift.domain.moderation import EVERYWHERE, Kind, Sanction
-from livegift.errors import Fault
+from livegift.edge.watch import keep_looking
 from livegift.store.moderation import Moderation
-
-LOOK_S = 0.5
-
-log = structlog.get_logger(__name__)
 
 
 class Sanctions:
@@ -61,14 +52,4 @@ class Sanctions:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            self._hint.clear()
-            try:
-                await self.look()
-            except Fault as fault:
-                log.debug("sanctions_unread", why=str(fault))
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._hint.wait()
-            except TimeoutError:
-                continue
+        await keep_looking(self.look, self._hint)

@@ -14,8 +14,9 @@ from livegift.domain.keys import PREFIX
 from livegift.domain.moderation import EVERYWHERE, FOREVER_MS, Kind, Policy, Sanction
 from livegift.domain.people import RoomRow
 from livegift.edge.api.platform_users import Reason
-from livegift.edge.api.reading import bearer_of, body_of, claims_of, context_of, json, key_of
+from livegift.edge.api.reading import TEXT_CHARS_MAX, bearer_of, body_of, claims_of, context_of, json, key_of, text_in
 from livegift.edge.problems import Problem
+from livegift.wire.messages import NO_NUL
 
 SCOPE = "users:moderate"
 PLATFORM_ROLES = ("moderator", "admin")
@@ -34,7 +35,7 @@ class SanctionBody(Struct):
 class KickBody(Struct):
     """Body of a kick."""
 
-    user: Annotated[str, Meta(min_length=1, max_length=256)]
+    user: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS_MAX, pattern=NO_NUL)]
     reason: Reason
 
 
@@ -97,7 +98,7 @@ async def mute(request: Request) -> Response:
 
 async def _sanction(request: Request, kind: Kind) -> Response:
     room = await _room(request) if "room_id" in request.path_params else None
-    by, user_id = await _moderator_of(request, room), request.path_params["user_id"]
+    by, user_id = await _moderator_of(request, room), text_in(request, "user_id")
     if room is not None and user_id == room.creator_id:
         raise Problem("not_allowed", "A creator is master in their own room.")
     at_ms, is_lifted = now_ms(), request.method == "DELETE"
@@ -155,7 +156,7 @@ async def sanctions(request: Request) -> Response:
 async def moderator(request: Request) -> Response:
     """Make a user a moderator of a room, or no longer."""
     room = await _room(request)
-    by, user_id = await _moderator_of(request, room, is_creator_alone=True), request.path_params["user_id"]
+    by, user_id = await _moderator_of(request, room, is_creator_alone=True), text_in(request, "user_id")
     is_one = request.method == "PUT"
     action = Action(
         actor=by,
@@ -169,12 +170,12 @@ async def moderator(request: Request) -> Response:
 
 async def policy(request: Request) -> Response:
     """What a creator takes, for gift panels."""
-    return json(await context_of(request).gifting.policy(request.path_params["creator_id"]))
+    return json(await context_of(request).gifting.policy(text_in(request, "creator_id")))
 
 
 async def set_policy(request: Request) -> Response:
     """Say what a creator takes from now on: by the creator, an admin, or the platform."""
-    context, creator_id = context_of(request), request.path_params["creator_id"]
+    context, creator_id = context_of(request), text_in(request, "creator_id")
     if bearer_of(request).startswith(PREFIX):
         by = (await key_of(request, SCOPE)).actor
     else:

@@ -14,6 +14,7 @@ from livegift.edge.problems import Problem
 from livegift.identity.claims import Claims, TokenRefused
 
 BODY_BYTES_MAX = 65_536
+TEXT_CHARS_MAX = 256
 
 ID_PATTERN = r"[A-Za-z0-9._~@|:+=-]{1,64}"
 """Ids that platforms give to users and rooms."""
@@ -70,6 +71,22 @@ async def claims_of(request: Request) -> Claims:
         return await context_of(request).claims(bearer_of(request))
     except TokenRefused as no:
         raise Problem(no.code) from no
+
+
+def insist_on(request: Request, claims: Claims) -> None:
+    """Raise ``Problem`` if these claims are good no more, after something was waited for."""
+    try:
+        context_of(request).insist(claims)
+    except TokenRefused as no:
+        raise Problem(no.code) from no
+
+
+def text_in(request: Request, name: str) -> str:
+    """Return a text out of the path that is asked of the book; raises ``Problem`` for what no book could hold."""
+    text = str(request.path_params[name])
+    if not 1 <= len(text) <= TEXT_CHARS_MAX or "\x00" in text:
+        raise Problem("bad_request", f"{name} must have 1 to {TEXT_CHARS_MAX} characters, and no NUL among them.")
+    return text
 
 
 async def body_of(request: Request, shape: type[Body]) -> Body:

@@ -1,7 +1,7 @@
 """Merkle trees as in RFC 9162, 2.1: one hash for many leaves, and short proofs that one of them is among them. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 EMPTY = hashlib.sha256(b"").digest()
 
@@ -15,34 +15,48 @@ def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root_of(leaves: Iterable[bytes]) -> tuple[bytes, int]:
-    """Return the tree's hash over leaf hashes in order, and how many they were; holds a logarithm of them."""
-    stack: list[tuple[bytes, int]] = []
-    count = 0
-    for leaf in leaves:
-        count += 1
+class Tree:
+    """A tree that grows leaf by leaf; holds a logarithm of them."""
+
+    def __init__(self) -> None:
+        self._stack: list[tuple[bytes, int]] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf's hash."""
         one, size = leaf, 1
-        while stack and stack[-1][1] == size:
-            left, _ = stack.pop()
+        while self._stack and self._stack[-1][1] == size:
+            left, _ = self._stack.pop()
             one, size = _node(left, one), 2 * size
-        stack.append((one, size))
-    if not stack:
-        return EMPTY, 0
-    root, _ = stack.pop()
-    while stack:
-        left, _ = stack.pop()
-        root = _node(left, root)
-    return root, count
+        self._stack.append((one, size))
+
+    @property
+    def root(self) -> bytes:
+        """The hash over all leaves so far."""
+        if not self._stack:
+            return EMPTY
+        root = self._stack[-1][0]
+        for left, _ in reversed(self._stack[:-1]):
+            root = _node(left, root)
+        return root
 
 
-def path_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the hashes beside the way from a leaf to the root, nearest first."""
-    if len(leaves) == 1:
-        return []
-    half = 1 << (len(leaves) - 1).bit_length() - 1
-    if index < half:
-        return [*path_of(leaves[:half], index), root_of(leaves[half:])[0]]
-    return [*path_of(leaves[half:], index - half), root_of(leaves[:half])[0]]
+class Levels:
+    """A whole tree, for the paths of many of its leaves: twice as many hashes as there are leaves."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self._levels = [list(leaves)]
+        while len(below := self._levels[-1]) > 1:
+            above = [_node(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)]
+            self._levels.append(above + below[len(below) & ~1 :])  # one that is alone moves up as it is
+
+    def path(self, index: int) -> list[bytes]:
+        """Return the hashes beside the way from a leaf to the root, nearest first."""
+        path = []
+        for level in self._levels[:-1]:
+            if index ^ 1 < len(level):
+                path.append(level[index ^ 1])
+            index >>= 1
+        return path
 
 
 def root_by_path(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livegift.domain.identity import event_id
-from livegift.domain.merkle import path_of, root_of
+from livegift.domain.merkle import Levels, Tree
 from livegift.domain.proof import CHECKPOINT, FORMAT, GIFT_FIELDS, body_text, leaf_of, leaf_of_gift, sender_mark
 from livegift.store.sql import Conflict, Database, Row, Sql, one_row
 
@@ -61,6 +61,13 @@ class Leaves:
                 yield found.get(seq) or leaf_of("missing", (p, seq))
             after = page
 
+    async def root(self, sql: Sql, p: int, after: int, upto: int) -> bytes:
+        """Return the hash of the tree over these leaves."""
+        tree = Tree()
+        async for leaf in self.of(sql, p, after, upto):
+            tree.add(leaf)
+        return tree.root
+
 
 async def make(
     database: Database, leaves: Leaves, sign: Sign, *, key: str, incarnation: int, now_ms: int
@@ -73,8 +80,7 @@ async def make(
         parts = []
         for p, epoch, mark, chain in await sql.rows("SELECT p, epoch, mark, chain FROM partition ORDER BY p"):
             before = marks.get(p, 0)
-            hashes = [leaf async for leaf in leaves.of(sql, p, before, mark)]
-            root, _ = root_of(hashes)
+            root = await leaves.root(sql, p, before, mark)
             one = {"p": p, "epoch": epoch, "first": before + 1, "mark": mark, "root": root.hex()}
             parts.append({**one, "chain": bytes(chain).hex()})
         if all(one["mark"] < one["first"] for one in parts):
@@ -130,7 +136,7 @@ async def wrong_ones(sql: Sql, secret: bytes, is_signed: Callable[[str, str], bo
         previous = hashlib.sha256(one.body.encode()).hexdigest()
         leaves = Leaves(secret, body["incarnation"])
         for part in body["partitions"]:
-            root, _ = root_of([leaf async for leaf in leaves.of(sql, part["p"], part["first"] - 1, part["mark"])])
+            root = await leaves.root(sql, part["p"], part["first"] - 1, part["mark"])
             if root.hex() != part["root"]:
                 findings.append(f"checkpoint {one.number}: the rows of partition {part['p']} make another root")
     return count, findings
@@ -155,12 +161,12 @@ async def proofs_of(
                     *(p, first - 1, mark, creator_id, since_ms, until_ms),
                 )
                 if rows:
-                    hashes = [leaf async for leaf in leaves.of(sql, p, first - 1, mark)]
+                    levels = Levels([leaf async for leaf in leaves.of(sql, p, first - 1, mark)])
                     found += [
                         {
                             **leaves.gift(row),
                             "checkpoint": one.number,
-                            "path": [beside.hex() for beside in path_of(hashes, row[2] - first)],
+                            "path": [beside.hex() for beside in levels.path(row[2] - first)],
                         }
                         for row in rows
                     ]

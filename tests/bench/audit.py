@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,16 @@ from uuid_utils import uuid7
 from livegift.clock import now_ms
 from livegift.domain.identity import partition_of
 from livegift.domain.people import RoomRow, User
+from livegift.domain.proof import verify
+from livegift.flusher.notary import READ_MS, Notary
+from livegift.signing import is_signed
+from livegift.store import checkpoints
 from livegift.store.events import Event, JournalledGift, JournalledMovement, PartitionBatch
+from livegift.store.open import open_database
+from livegift.store.sql import one_row
 from livegift.wire.journal import GiftEntry, MovementEntry
 from tests.bench.deployment import AT_ONCE, SETTINGS, Book, deployed, flusher_process, rooms
-from tests.world import World, until
+from tests.world import SECRET, World, until
 
 ROOMS = 20
 COINS = 10**7
@@ -72,6 +79,7 @@ async def run(folder: Path, book: Book, *, gifts: int, senders: int) -> dict[str
             await until(lambda: _rooms_stand(world), timeout_s=ROOMS_MADE_S_MAX)
         rooms_s = time.monotonic() - started
         found = await _audited(world)
+        signed = await _signed(world)
     return {
         "store": book.setting.partition(":")[0],
         "rows": found["rows"],
@@ -81,6 +89,7 @@ async def run(folder: Path, book: Book, *, gifts: int, senders: int) -> dict[str
         "audit_rows_per_s": round(found["rows"] / found["seconds"]),
         "audit_rss_mb_max": round(found["rss_kb_max"] / 1e3),
         "audit_findings": found["findings"],
+        **signed,
     }
 
 
@@ -135,6 +144,33 @@ async def _rooms_stand(world: World) -> bool:
     return True
 
 
+async def _signed(world: World) -> dict[str, Any]:
+    """Sign all of it in one checkpoint, audit that, and write and verify the proofs of one creator's gifts."""
+    notary = Notary(world.config, SECRET)
+    database = open_database(world.config, timeout_ms=READ_MS)
+    (creator,) = await database.read(lambda sql: one_row(sql, "SELECT creator_id FROM stripe LIMIT 1"))
+    started = time.monotonic()
+    assert await notary.make() is not None
+    made = time.monotonic()
+    key = notary.signer.public
+    told = await checkpoints.proofs_of(database, SECRET, creator, since_ms=0, until_ms=2**53, key=key)
+    proved = time.monotonic()
+    wrong = verify(told, partial(is_signed, key)).wrong
+    verified = time.monotonic()
+    await notary.close()
+    await database.close()
+    found = await _audited(world)
+    return {
+        "checkpoint_s": round(made - started, 1),
+        "proofs": len(told["gifts"]),
+        "proofs_s": round(proved - made, 1),
+        "proofs_mb": round(len(json.dumps(told)) / 1e6, 1),
+        "verify_s": round(verified - proved, 1),
+        "audit_with_checkpoint_s": found["seconds"],
+        "wrong": wrong + found["findings"],
+    }
+
+
 async def _audited(world: World) -> dict[str, Any]:
     """Audit in a process of its own, whose memory is then the audit's."""
     settings = {name: getattr(world.config, name) for name in SETTINGS}
@@ -151,7 +187,6 @@ async def _audited(world: World) -> dict[str, Any]:
 def _audit_here(order: str) -> None:
     from livegift.config import Config
     from livegift.flusher.audit import audit
-    from tests.world import SECRET
 
     settings = json.loads(order)
     config = Config(**{**settings, "data": Path(settings["data"])})

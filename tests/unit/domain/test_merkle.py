@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livegift.domain.merkle import leaf_hash, path_of, root_by_path, root_of
+from livegift.domain.merkle import Levels, Tree, leaf_hash, root_by_path
 
 
 def by_definition(leaves: list[bytes]) -> bytes:
@@ -24,10 +24,14 @@ def by_definition(leaves: list[bytes]) -> bytes:
 @pytest.mark.parametrize("count", range(40))
 def test_every_leaf_has_a_path_to_the_root_and_no_other_leads_there(count: int) -> None:
     leaves = [leaf_hash(str(n).encode()) for n in range(count)]
-    root, counted = root_of(iter(leaves))
-    assert (root, counted) == (by_definition(leaves), count)
+    tree, levels = Tree(), Levels(leaves)
+    for at, one in enumerate(leaves):
+        assert tree.root == by_definition(leaves[:at])
+        tree.add(one)
+    root = tree.root
+    assert root == by_definition(leaves)
     for index, leaf in enumerate(leaves):
-        path = path_of(leaves, index)
+        path = levels.path(index)
         assert root_by_path(leaf, index, count, path) == root
         assert root_by_path(leaf_hash(b"other"), index, count, path) != root
         assert root_by_path(leaf, index, count, [*path, root]) != root
@@ -39,7 +43,7 @@ def test_every_leaf_has_a_path_to_the_root_and_no_other_leads_there(count: int) 
 
 
 def test_the_empty_tree_and_a_known_one() -> None:
-    assert root_of([])[0].hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert Tree().root.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
 
 

@@ -1,6 +1,7 @@
 """Users, rooms and wallet rows as the rest of the program passes them around."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class RoomRow:
     closed_at_ms: int | None
 
     @property
-    def state(self) -> str:
-        """``open`` or ``closed``."""
+    def state(self) -> Literal["open", "closed"]:
+        """Whether it takes gifts."""
         return "open" if self.closed_at_ms is None else "closed"
 
 

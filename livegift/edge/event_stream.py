@@ -7,8 +7,10 @@ its token does, and when the server drains.
 
 import asyncio
 from collections import deque
+from typing import Annotated
 
 import structlog
+from msgspec import Meta, Struct, field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -16,9 +18,10 @@ from starlette.types import Send
 
 from livegift.clock import now_ms
 from livegift.domain.cursor import CURSOR_CHARS_MAX, BadCursor, Place
-from livegift.edge.api.reading import claims_of, context_of, insist_on
+from livegift.edge.api.describing import describe
+from livegift.edge.api.reading import claims_of, context_of, headers_of, insist_on, text_in
 from livegift.edge.context import EdgeContext
-from livegift.edge.problems import Problem
+from livegift.edge.problems import Problem, bad_field
 from livegift.errors import Fault, Unavailable
 from livegift.identity.claims import Claims
 from livegift.wire.codec import EVENT_STREAM, Codec
@@ -34,9 +37,9 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 log = structlog.get_logger(__name__)
 
 
-def route() -> Route:
+def routes() -> list[Route]:
     """Return the route of the streams."""
-    return Route("/v1/rooms/{room_id}/feed", feed)
+    return [Route("/v1/rooms/{room_id}/feed", feed)]
 
 
 class EventStream:
@@ -166,10 +169,19 @@ class _FeedResponse(StreamingResponse):
             self._stream.end()
 
 
+class FeedHeaders(Struct):
+    """Where a stream goes on."""
+
+    last_event_id: Annotated[
+        str, Meta(max_length=CURSOR_CHARS_MAX, description="The last event's id; none: from a snapshot on.")
+    ] = field(name="Last-Event-ID", default="")
+
+
+@describe(tag="rooms", answer=None, headers=FeedHeaders, bearer="token", problems=("unknown_room", "not_allowed"))
 async def feed(request: Request) -> Response:
-    """The creator's feed of one room, as long as they listen; ``Last-Event-ID`` resumes it."""
+    """Follow the creator's feed of one room, as long as they listen; ``Last-Event-ID`` resumes it."""
     context, claims = context_of(request), await claims_of(request)
-    room_id = request.path_params["room_id"]
+    room_id = text_in(request, "room_id")
     row = await context.book.room(room_id)
     if row is None:
         raise Problem("unknown_room")
@@ -178,8 +190,9 @@ async def feed(request: Request) -> Response:
     if context.is_draining:
         raise Unavailable("this server is about to stop")
     insist_on(request, claims)
+    last_event_id = headers_of(request, FeedHeaders).last_event_id
     stream = EventStream(context, room_id, claims)
-    await stream.begin(_place(context, room_id, request.headers.get("last-event-id", "")))
+    await stream.begin(_place(context, room_id, last_event_id))
     return _FeedResponse(stream)
 
 
@@ -187,6 +200,6 @@ def _place(context: EdgeContext, room_id: str, cursor: str) -> Place | None:
     if not cursor:
         return None
     try:
-        return context.cursors.open(room_id, cursor[: CURSOR_CHARS_MAX + 1])
+        return context.cursors.open(room_id, cursor)
     except BadCursor as no:
-        raise Problem("bad_request", f"Last-Event-ID: {no}; without one a snapshot is to be had.") from no
+        raise bad_field("Last-Event-ID", f"{no}; without one a snapshot is to be had.") from no

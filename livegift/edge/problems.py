@@ -1,16 +1,22 @@
 """HTTP errors as problem documents (RFC 9457), with the same codes as the WebSocket protocol."""
 
 import math
+import re
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from livegift.errors import Fault
-from livegift.wire.codes import REFUSALS, TEMPORARY
+from livegift.wire.codes import HTTP, REFUSALS, TEMPORARY
 
+MEDIA_TYPE = "application/problem+json"
+TITLES = REFUSALS | TEMPORARY | HTTP
+"""What each code means; where its ``type`` points to, it is explained."""
 STATUS = {
     "bad_request": 400,
     "bad_token": 401,
@@ -37,8 +43,11 @@ STATUS = {
     "limit": 409,
     "unknown_route": 404,
     "method_not_allowed": 405,
+    "not_acceptable": 406,
     "too_large": 413,
+    "unsupported_type": 415,
     "rate_limited": 429,
+    "internal": 500,
     "busy": 503,
     "unavailable": 503,
 }
@@ -46,43 +55,92 @@ STATUS = {
 log = structlog.get_logger(__name__)
 
 
+class FieldError(Struct, frozen=True):
+    """What is wrong with one field of the body (``a.b[0]``), the query, the path or the header."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(Struct, frozen=True, omit_defaults=True):
+    """Why not (RFC 9457): ``code`` is for programs, ``detail`` for people. The rest stands where the code has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retry_after_ms: int | None = None
+    balance: int | None = None
+    needed: int | None = None
+    price_coins: int | None = None
+    now_ms: int | None = None
+    errors: list[FieldError] | None = None
+
+
 class Problem(Exception):
     """An HTTP answer that says why not; ``code`` is one of ``STATUS``, ``fields`` are numbers that belong to it."""
 
-    def __init__(self, code: str, detail: str | None = None, **fields: int) -> None:
+    def __init__(
+        self, code: str, detail: str | None = None, *, errors: Sequence[FieldError] = (), **fields: int
+    ) -> None:
         self.code = code
         self.fields = fields
-        self.detail = detail or REFUSALS.get(code) or TEMPORARY.get(code) or code
+        self.errors = errors
+        self.detail = detail or TITLES[code]
         super().__init__(self.detail)
 
 
+def bad_field(name: str, message: str) -> Problem:
+    """Return the refusal of a request in which one field is wrong."""
+    return Problem("bad_request", f"{name}: {message}", errors=[FieldError(name, message)])
+
+
+def bad_shape(error: msgspec.MsgspecError | UnicodeDecodeError) -> Problem:
+    """Return the refusal of what does not have the shape of a struct; it names the field where there is one."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Problem("bad_request", f"The body is no JSON: {error}.")
+    message, _, path = str(error).partition(" - at `$")
+    field = path.removesuffix("`").lstrip(".")
+    if missing := re.search(r"missing required field `(.+)`", message):
+        field, message = f"{field}.{missing[1]}".lstrip("."), "This field is missing"
+    return bad_field(field, f"{message}.") if field else Problem("bad_request", f"{message}.")
+
+
 def problem_response(
-    code: str, detail: str, *, status: int | None = None, retry_after_ms: int = 0, **fields: int
+    code: str,
+    detail: str,
+    *,
+    status: int | None = None,
+    retry_after_ms: int | None = None,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+    **fields: int,
 ) -> Response:
     """Return a problem document; ``fields`` are those that the code has on the WebSocket, too."""
     status = status or STATUS[code]
-    title = (REFUSALS | TEMPORARY).get(code, code.replace("_", " ").capitalize() + ".")
-    body = {
-        "type": f"/docs/protocol#{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        **fields,
-    }
-    headers = {"Cache-Control": "no-store"}
+    more = {"Cache-Control": "no-store", **(headers or {})}
     if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        more["WWW-Authenticate"] = "Bearer"
     if retry_after_ms:
-        headers["Retry-After"] = str(max(1, math.ceil(retry_after_ms / 1_000)))
-        fields["retry_after_ms"] = retry_after_ms
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
+        more["Retry-After"] = str(max(1, math.ceil(retry_after_ms / 1_000)))
+    document = ProblemDocument(
+        type=f"/docs/protocol#{code}",
+        title=TITLES[code],
+        status=status,
+        detail=detail,
+        code=code,
+        retry_after_ms=retry_after_ms,
+        errors=list(errors) or None,
+        **fields,
+    )
+    return Response(msgspec.json.encode(document), status, more, media_type=MEDIA_TYPE)
 
 
 async def on_problem(_: Request, error: Exception) -> Response:
     """Answer a ``Problem``."""
     assert isinstance(error, Problem)
-    return problem_response(error.code, error.detail, **error.fields)
+    return problem_response(error.code, error.detail, errors=error.errors, headers=None, **error.fields)
 
 
 async def on_fault(_: Request, fault: Exception) -> Response:
@@ -95,10 +153,15 @@ async def on_http(_: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: no such route, wrong method, a body too large."""
     assert isinstance(error, HTTPException)
     code = {404: "unknown_route", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
-    return problem_response(code, error.detail, status=error.status_code)
+    detail = TITLES[code] if error.detail in ("Not Found", "Method Not Allowed") else error.detail
+    return problem_response(code, detail, status=error.status_code, headers=error.headers)
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer a bug of ours; it is logged, and tells the caller nothing."""
     log.error("request_failed", path=request.url.path, exc_info=error)
-    return problem_response("unavailable", "This server has a bug; it has been logged.", status=500)
+    return problem_response("internal", TITLES["internal"])
+
+
+HANDLERS = {Problem: on_problem, Fault: on_fault, HTTPException: on_http, Exception: on_bug}
+"""What an application answers errors with."""

@@ -20,7 +20,6 @@ from secure import (
 )
 from secure.middleware import SecureASGIMiddleware
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware
@@ -28,7 +27,7 @@ from starlette_compress import CompressMiddleware
 from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.domain.cursor import Cursors
-from livegift.edge import api, event_stream, garbage, pages
+from livegift.edge import api, garbage, pages
 from livegift.edge.admission import Admission
 from livegift.edge.connection import Connection, bind
 from livegift.edge.context import EdgeContext
@@ -38,14 +37,13 @@ from livegift.edge.http_protocol import HttpProtocol
 from livegift.edge.keyring import Keyring
 from livegift.edge.limits import Limits
 from livegift.edge.outlet import write_to_all
-from livegift.edge.problems import Problem, on_bug, on_fault, on_http, on_problem
+from livegift.edge.problems import HANDLERS
 from livegift.edge.revocations import Revocations
 from livegift.edge.sanctions import Sanctions
 from livegift.edge.turnout import Turnout
 from livegift.edge.wheel import Wheel
 from livegift.edge.writes import best
 from livegift.engine import connect
-from livegift.errors import Fault
 from livegift.filters import open_filter
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
@@ -274,8 +272,8 @@ def _uvicorn_config(context: EdgeContext) -> uvicorn.Config:
 def make_app(context: EdgeContext) -> Starlette:
     """Return the HTTP application of this process."""
     app = Starlette(
-        routes=[*api.routes(), event_stream.route(), *pages.routes()],
-        exception_handlers={Problem: on_problem, Fault: on_fault, HTTPException: on_http, Exception: on_bug},
+        routes=[*api.routes(), *pages.routes()],
+        exception_handlers=HANDLERS,
         middleware=[
             Middleware(SecureASGIMiddleware, secure=security_headers()),
             *_cross_origin(context),

@@ -1,8 +1,10 @@
 """What a good token says, whoever has minted it."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-ROLES = ("viewer", "creator", "moderator", "admin", "support", "finance", "auditor", "bot")
+Role = Literal["viewer", "creator", "moderator", "admin", "support", "finance", "auditor", "bot"]
+ROLES: tuple[str, ...] = get_args(Role)
 """What a token may be good for; see docs/identity.md."""
 SENDING_ROLES = frozenset({"viewer", "creator", "moderator", "admin"})
 """Who may send gifts: not a program that only watches, and nobody whose work is the books."""

@@ -12,8 +12,8 @@ from uuid_utils import uuid7
 from livegift.domain.catalogue import Catalogue, GiftRow
 from livegift.domain.cursor import Marks
 from livegift.domain.identity import Layout
-from livegift.domain.people import InboxEntry, RoomRow, User, WalletRow
-from livegift.store.events import MOVES, SettledEvent, movement_delta
+from livegift.domain.people import InboxEntry, RoomRow, User
+from livegift.store.events import SettledEvent
 from livegift.store.movements import ask_movement
 from livegift.store.room_gifts import gifts_between
 from livegift.store.sql import Database, Row, Sql, one_row
@@ -131,30 +131,6 @@ class Book:
         )
         return row[0] if row else None
 
-    async def wallet_rows(self, user_id: str, limit: int) -> list[WalletRow]:
-        """Return a wallet's newest rows, newest first; gifts are negative."""
-
-        async def read(sql: Sql) -> list[WalletRow]:
-            gifts = await sql.rows(
-                """SELECT gift_event_id, coins, ts_ms FROM gift WHERE sender_id = $1
-                   ORDER BY gift_event_id DESC LIMIT $2""",
-                *(user_id, limit),
-            )
-            moves = await sql.rows(
-                """SELECT p, number, kind, coins, ts_ms FROM movement
-                   WHERE user_id = $1 AND outcome = 'applied' AND NOT kind = ANY($3)
-                   ORDER BY ts_ms DESC, seq DESC LIMIT $2""",
-                *(user_id, limit, MOVES),
-            )
-            rows = [WalletRow(gift_id, "gift", -coins, ts_ms) for gift_id, coins, ts_ms in gifts]
-            rows += [
-                WalletRow(f"{p}-{number}", kind, movement_delta(kind, coins, "applied"), ts_ms)
-                for p, number, kind, coins, ts_ms in moves
-            ]
-            return sorted(rows, key=lambda row: row.ts_ms, reverse=True)[:limit]
-
-        return await self._reads.read(read)
-
     # --- what makes a wallet hot ---
 
     async def read_cold(
@@ -213,9 +189,13 @@ class Book:
         row = await self._row(f"{_ROOM} WHERE room.id = $1", room_id)
         return RoomRow(*row) if row else None
 
-    async def rooms(self, *, limit: int = 500) -> list[RoomRow]:
-        """Return the open rooms, oldest first."""
-        rows = await self._rows(f"{_ROOM} WHERE closed_at_ms IS NULL ORDER BY room.created_ms, room.id LIMIT $1", limit)
+    async def rooms(self, *, limit: int = 500, behind: str | None = None) -> list[RoomRow]:
+        """Return the open rooms, oldest first; those behind a room, open or not, if one is named."""
+        beyond = "AND (room.created_ms, room.id) > (SELECT created_ms, id FROM room WHERE id = $2)" if behind else ""
+        rows = await self._rows(
+            f"{_ROOM} WHERE closed_at_ms IS NULL {beyond} ORDER BY room.created_ms, room.id LIMIT $1",
+            *([limit, behind] if behind else [limit]),
+        )
         return [RoomRow(*row) for row in rows]
 
     async def create_room(self, title: str, creator_id: str, now_ms: int) -> RoomRow:

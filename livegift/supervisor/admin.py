@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from livegift.build import commit, version
+from livegift.edge.problems import HANDLERS
 from livegift.telemetry import ProcessCollector, ProcessReport
 
 
@@ -87,7 +88,8 @@ def make_app(
             Route("/status", status),
             Route("/metrics", metrics),
             *beside,
-        ]
+        ],
+        exception_handlers=HANDLERS,
     )
 
 

@@ -102,7 +102,7 @@ def _refused(headers: Mapping[str, str]) -> Response | None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         detail = f"The body's type is {kind or 'missing'}; it must be application/json."
-        return problem_response("bad_request", detail, status=415)
+        return problem_response("unsupported_type", detail)
     return None
 
 

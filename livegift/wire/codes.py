@@ -38,6 +38,16 @@ TEMPORARY: Final = {
 }
 """Codes with ``temporary: true``: they carry ``retry_after_ms``, and the same id may be sent again."""
 
+HTTP: Final = {
+    "unknown_route": "There is nothing at this path.",
+    "method_not_allowed": "The path does not take this method; Allow names those that it takes.",
+    "not_acceptable": "The answer is of a type that Accept rules out.",
+    "too_large": "The body is larger than the server reads.",
+    "unsupported_type": "The body must be JSON, and Content-Type say so if it says anything.",
+    "internal": "The server has a bug; it has been logged.",
+}
+"""Codes that only HTTP has: they are about the request, not about what it asks for."""
+
 CLOSE: Final = {
     1009: "A frame was larger than 64 KiB; don't reconnect.",
     1012: "The server restarts; reconnect with jitter.",

@@ -17,6 +17,7 @@ from livegift.gifting import Receipt
 from livegift.store.dump import dump, load
 from livegift.store.open import open_database
 from livegift.store.repartition import Changed
+from livegift.store.wallet_rows import wallet_rows
 from tests.contract.party import PATIENCE_MS, Party, sql
 from tests.postgres import PostgresServer
 from tests.world import SECRET, Heard, World, send, until
@@ -77,7 +78,7 @@ async def test_debts_and_frozen_wallets_move_as_they_are(party: Party) -> None:
             assert getattr(refused, "code", refused) == "frozen"
             assert await world.edge.gifting.balance(debtor.id) == -403
             assert (await audit(world.config, SECRET, live=True))["findings"] == []
-            rows = await world.edge.book.wallet_rows(debtor.id, 10)
+            rows, _ = await wallet_rows(world.edge.book.databases[0], debtor.id, limit=10)
             assert [(row.kind, row.coins) for row in rows] == [("chargeback", -500), ("gift", -3), ("promo", 100)]
 
 

@@ -12,7 +12,7 @@ from livegift.flusher.backlog import LEVELS
 from livegift.flusher.process import make_counters as flusher_counters
 from livegift.supervisor.admin import HELPS
 from livegift.wire.asyncapi import COMMANDS, PUSHES
-from livegift.wire.codes import CLOSE, REFUSALS, TEMPORARY
+from livegift.wire.codes import CLOSE, HTTP, REFUSALS, TEMPORARY
 from livegift.wire.messages import AnyEvent
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,7 +27,7 @@ def test_the_protocol_page_names_every_message_and_its_fields() -> None:
 
 
 def test_the_protocol_page_names_every_code_with_its_meaning() -> None:
-    for code, text in (REFUSALS | TEMPORARY).items():
+    for code, text in (REFUSALS | TEMPORARY | HTTP).items():
         assert f"| `{code}` | {text} |" in PROTOCOL
     for number, text in CLOSE.items():
         assert f"| {number} | {text} |" in PROTOCOL

@@ -147,7 +147,12 @@ async def test_another_page_can_not_pull_the_plug(desk: Desk, path: str, headers
 async def test_a_link_can_not_pull_the_plug(desk: Desk) -> None:
     desk.plug.start()
     desk.gift()
-    assert (await desk.ask("GET", "/plug/kill")).status_code == 405
+    refused = await desk.ask("GET", "/plug/kill")
+    assert (refused.status_code, refused.json()["code"], refused.headers["allow"]) == (
+        405,
+        "method_not_allowed",
+        "POST",
+    )
     assert desk.struck == []
 
 
@@ -184,5 +189,6 @@ async def test_the_page_has_the_headers_of_the_edges_pages(desk: Desk) -> None:
 async def test_a_server_that_is_no_demo_has_no_plug(desk: Desk, path: str) -> None:
     plain = make_app(ADDRESSES, desk.states, lambda: True)
     for method in ("GET", "POST"):
-        assert (await desk.ask(method, path, plain)).status_code == 404
+        missing = await desk.ask(method, path, plain)
+        assert (missing.status_code, missing.json()["code"]) == (404, "unknown_route")
     assert (await desk.ask("GET", "/livez", plain)).status_code == 200

@@ -1,14 +1,33 @@
 """What the deployment has signed, for everybody: checkpoints and the public key."""
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from livegift.edge.api.reading import context_of, json, number_in
+from livegift.edge.api.audit_log import LinesQuery
+from livegift.edge.api.describing import describe
+from livegift.edge.api.paging import Number, Pages
+from livegift.edge.api.reading import context_of, json, query_of
 from livegift.store import checkpoints as stored
 
-LIMIT_MAX = 500
+PAGES = Pages[int]("checkpoints", Number)
+
+
+class SignedCheckpoint(Struct, frozen=True):
+    """A checkpoint: ``signature`` (Ed25519, hex) is over ``body`` with sorted keys and without spaces."""
+
+    number: int
+    body: msgspec.Raw
+    signature: str
+
+
+class CheckpointList(Struct, frozen=True):
+    """A page of checkpoints, oldest first."""
+
+    checkpoints: list[SignedCheckpoint]
+    next: str | None
 
 
 def routes() -> list[Route]:
@@ -16,11 +35,13 @@ def routes() -> list[Route]:
     return [Route("/v1/checkpoints", checkpoints)]
 
 
+@describe(tag="proofs", answer=CheckpointList, query=LinesQuery)
 async def checkpoints(request: Request) -> Response:
-    """Checkpoints behind the number ``after``, oldest first, each with its signature: keep them, and compare."""
+    """Read the checkpoints, oldest first, each with its signature: keep them, and compare them with others'."""
+    query = query_of(request, LinesQuery)
+    after = max(query.after, PAGES.place(query.cursor) or 0)
     reads, _ = context_of(request).book.databases
-    after = number_in(request, "after", default=0, low=0, high=999_999_999)
-    limit = number_in(request, "limit", default=100, low=1, high=LIMIT_MAX)
-    found = await reads.read(lambda sql: stored.after(sql, after, limit))
-    told = [{"number": one.number, "body": msgspec.Raw(one.body.encode()), "signature": one.signature} for one in found]
-    return json({"checkpoints": told})
+    found = await reads.read(lambda sql: stored.after(sql, after, query.limit + 1))
+    shown, behind = PAGES.page(found, query.limit, lambda one: one.number)
+    told = [SignedCheckpoint(one.number, msgspec.Raw(one.body.encode()), one.signature) for one in shown]
+    return json(CheckpointList(told, behind))

@@ -1,5 +1,6 @@
 """Moderation: bans, mutes and kicks of a room or everywhere, a room's moderators, and what a creator takes."""
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -13,6 +14,7 @@ from livegift.domain.coins import AMOUNT_MAX
 from livegift.domain.keys import PREFIX
 from livegift.domain.moderation import EVERYWHERE, FOREVER_MS, Kind, Policy, Sanction
 from livegift.domain.people import RoomRow
+from livegift.edge.api.describing import describe
 from livegift.edge.api.platform_users import Reason
 from livegift.edge.api.reading import TEXT_CHARS_MAX, bearer_of, body_of, claims_of, context_of, json, key_of, text_in
 from livegift.edge.problems import Problem
@@ -39,6 +41,34 @@ class KickBody(Struct):
     reason: Reason
 
 
+class Sanctioned(Struct, frozen=True):
+    """A ban or a mute; ``until_ms`` is null where it holds until it is lifted, and where it was."""
+
+    user: str
+    kind: Kind
+    until_ms: int | None
+
+
+class Kicked(Struct, frozen=True):
+    """Who was put out of a room, and until when."""
+
+    user: str
+    until_ms: int
+
+
+class SanctionList(Struct, frozen=True):
+    """What holds in a room."""
+
+    sanctions: list[Sanctioned]
+
+
+class Moderates(Struct, frozen=True):
+    """Whether a user is a moderator of the room."""
+
+    user: str
+    moderator: bool
+
+
 class PolicyBody(Struct, forbid_unknown_fields=True):
     """Body of PUT /v1/creators/{creator_id}/policy; what is left out is as if nothing had been set."""
 
@@ -54,19 +84,27 @@ class PolicyBody(Struct, forbid_unknown_fields=True):
 def routes() -> list[Route]:
     """Return these routes."""
     return [
-        Route("/v1/rooms/{room_id}/bans/{user_id}", ban, methods=["PUT", "DELETE"]),
-        Route("/v1/rooms/{room_id}/mutes/{user_id}", mute, methods=["PUT", "DELETE"]),
+        Route("/v1/rooms/{room_id}/bans/{user_id}", ban, methods=["PUT"]),
+        Route("/v1/rooms/{room_id}/bans/{user_id}", lift_ban, methods=["DELETE"]),
+        Route("/v1/rooms/{room_id}/mutes/{user_id}", mute, methods=["PUT"]),
+        Route("/v1/rooms/{room_id}/mutes/{user_id}", lift_mute, methods=["DELETE"]),
         Route("/v1/rooms/{room_id}/kicks", kick, methods=["POST"]),
         Route("/v1/rooms/{room_id}/sanctions", sanctions),
-        Route("/v1/rooms/{room_id}/moderators/{user_id}", moderator, methods=["PUT", "DELETE"]),
-        Route("/v1/bans/{user_id}", ban, methods=["PUT", "DELETE"]),
+        Route("/v1/rooms/{room_id}/moderators/{user_id}", add_moderator, methods=["PUT"]),
+        Route("/v1/rooms/{room_id}/moderators/{user_id}", remove_moderator, methods=["DELETE"]),
+        Route("/v1/bans/{user_id}", ban_everywhere, methods=["PUT"]),
+        Route("/v1/bans/{user_id}", lift_ban_everywhere, methods=["DELETE"]),
         Route("/v1/creators/{creator_id}/policy", policy),
         Route("/v1/creators/{creator_id}/policy", set_policy, methods=["PUT"]),
     ]
 
 
+_described = partial(describe, tag="moderation", bearer="either", scope=SCOPE, problems=("unknown_room", "not_allowed"))
+_described_everywhere = partial(describe, tag="moderation", bearer="either", scope=SCOPE, problems=("not_allowed",))
+
+
 async def _room(request: Request) -> RoomRow:
-    row = await context_of(request).book.room(request.path_params["room_id"])
+    row = await context_of(request).book.room(text_in(request, "room_id"))
     if row is None:
         raise Problem("unknown_room")
     return row
@@ -86,31 +124,60 @@ async def _moderator_of(request: Request, room: RoomRow | None, *, is_creator_al
     return f"user:{claims.user}"
 
 
+@_described(body=SanctionBody, answer=Sanctioned)
 async def ban(request: Request) -> Response:
-    """Ban a user from a room, or everywhere, or lift that."""
-    return await _sanction(request, "ban")
+    """Ban a user from a room: they neither watch nor send there."""
+    return await _sanction(request, "ban", await _room(request))
 
 
+@_described(answer=Sanctioned)
+async def lift_ban(request: Request) -> Response:
+    """Lift a user's ban from a room."""
+    return await _lift(request, "ban", await _room(request))
+
+
+@_described(body=SanctionBody, answer=Sanctioned)
 async def mute(request: Request) -> Response:
-    """Take a user's messages no more in a room, or again; gifts are taken."""
-    return await _sanction(request, "mute")
+    """Take a user's messages no more in a room; gifts are taken."""
+    return await _sanction(request, "mute", await _room(request))
 
 
-async def _sanction(request: Request, kind: Kind) -> Response:
-    room = await _room(request) if "room_id" in request.path_params else None
+@_described(answer=Sanctioned)
+async def lift_mute(request: Request) -> Response:
+    """Take a user's messages in a room again."""
+    return await _lift(request, "mute", await _room(request))
+
+
+@_described_everywhere(body=SanctionBody, answer=Sanctioned)
+async def ban_everywhere(request: Request) -> Response:
+    """Ban a user from every room: their connections end, and they get no new ones."""
+    return await _sanction(request, "ban", None)
+
+
+@_described_everywhere(answer=Sanctioned)
+async def lift_ban_everywhere(request: Request) -> Response:
+    """Lift a user's ban from every room."""
+    return await _lift(request, "ban", None)
+
+
+async def _sanction(request: Request, kind: Kind, room: RoomRow | None) -> Response:
     by, user_id = await _moderator_of(request, room), text_in(request, "user_id")
     if room is not None and user_id == room.creator_id:
         raise Problem("not_allowed", "A creator is master in their own room.")
-    at_ms, is_lifted = now_ms(), request.method == "DELETE"
-    reason, until_ms = None, 0
-    if not is_lifted:
-        body = await body_of(request, SanctionBody)
-        reason = body.reason
-        until_ms = FOREVER_MS if body.seconds is None else at_ms + body.seconds * 1_000
-    await _impose(request, Sanction(room.id if room else EVERYWHERE, user_id, kind, until_ms), by, reason)
-    if is_lifted:
-        return json({"user": user_id, "kind": kind, "until_ms": None})
-    return json({"user": user_id, "kind": kind, "until_ms": None if until_ms == FOREVER_MS else until_ms})
+    body = await body_of(request, SanctionBody)
+    until_ms = FOREVER_MS if body.seconds is None else now_ms() + body.seconds * 1_000
+    await _impose(request, Sanction(room.id if room else EVERYWHERE, user_id, kind, until_ms), by, body.reason)
+    return json(_told(user_id, kind, until_ms))
+
+
+async def _lift(request: Request, kind: Kind, room: RoomRow | None) -> Response:
+    by, user_id = await _moderator_of(request, room), text_in(request, "user_id")
+    await _impose(request, Sanction(room.id if room else EVERYWHERE, user_id, kind, 0), by, None)
+    return json(Sanctioned(user_id, kind, None))
+
+
+def _told(user_id: str, kind: Kind, until_ms: int) -> Sanctioned:
+    return Sanctioned(user_id, kind, None if until_ms == FOREVER_MS else until_ms)
 
 
 async def _impose(
@@ -130,6 +197,7 @@ async def _impose(
     await context.gifting.people_have_news()
 
 
+@_described(body=KickBody, answer=Kicked)
 async def kick(request: Request) -> Response:
     """Put a user out of a room; they may come back after a minute."""
     room = await _room(request)
@@ -138,26 +206,33 @@ async def kick(request: Request) -> Response:
         raise Problem("not_allowed", "A creator is master in their own room.")
     until_ms = now_ms() + KICK_S * 1_000
     await _impose(request, Sanction(room.id, body.user, "ban", until_ms), by, body.reason, verb="user.kick")
-    return json({"user": body.user, "until_ms": until_ms})
+    return json(Kicked(body.user, until_ms))
 
 
+@_described(answer=SanctionList)
 async def sanctions(request: Request) -> Response:
-    """The bans and mutes that hold in a room."""
+    """List the bans and mutes that hold in a room."""
     room = await _room(request)
     await _moderator_of(request, room)
     found = await context_of(request).moderation.of_room(room.id, now_ms())
-    told = [
-        {"user": one.user_id, "kind": one.kind, "until_ms": None if one.until_ms == FOREVER_MS else one.until_ms}
-        for one in found
-    ]
-    return json({"sanctions": told})
+    return json(SanctionList([_told(one.user_id, one.kind, one.until_ms) for one in found]))
 
 
-async def moderator(request: Request) -> Response:
-    """Make a user a moderator of a room, or no longer."""
+@_described(answer=Moderates)
+async def add_moderator(request: Request) -> Response:
+    """Make a user a moderator of a room."""
+    return await _set_moderator(request, is_one=True)
+
+
+@_described(answer=Moderates)
+async def remove_moderator(request: Request) -> Response:
+    """Make a user no longer a moderator of a room."""
+    return await _set_moderator(request, is_one=False)
+
+
+async def _set_moderator(request: Request, *, is_one: bool) -> Response:
     room = await _room(request)
     by, user_id = await _moderator_of(request, room, is_creator_alone=True), text_in(request, "user_id")
-    is_one = request.method == "PUT"
     action = Action(
         actor=by,
         verb="moderator.add" if is_one else "moderator.remove",
@@ -165,14 +240,16 @@ async def moderator(request: Request) -> Response:
         after={"room": room.id},
     )
     await context_of(request).moderation.set_moderator(room.id, user_id, action, is_one=is_one, now_ms=now_ms())
-    return json({"user": user_id, "moderator": is_one})
+    return json(Moderates(user_id, is_one))
 
 
+@describe(tag="moderation", answer=Policy)
 async def policy(request: Request) -> Response:
-    """What a creator takes, for gift panels."""
+    """Look at what a creator takes, for gift panels."""
     return json(await context_of(request).gifting.policy(text_in(request, "creator_id")))
 
 
+@_described_everywhere(body=PolicyBody, answer=Policy)
 async def set_policy(request: Request) -> Response:
     """Say what a creator takes from now on: by the creator, an admin, or the platform."""
     context, creator_id = context_of(request), text_in(request, "creator_id")

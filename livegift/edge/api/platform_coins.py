@@ -5,7 +5,7 @@ import hashlib
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,9 +16,10 @@ from livegift.domain.action import Action
 from livegift.domain.coins import AMOUNT_MAX
 from livegift.domain.keys import ApiKey
 from livegift.domain.refusal import Refusal
+from livegift.edge.api.describing import describe
 from livegift.edge.api.platform_users import Reason
-from livegift.edge.api.reading import Id, body_of, context_of, id_in, json, key_of
-from livegift.edge.problems import Problem
+from livegift.edge.api.reading import Id, body_of, context_of, headers_of, id_in, json, key_of
+from livegift.edge.problems import Problem, bad_field
 from livegift.errors import Unavailable
 from livegift.gifting import Receipt, SendGift
 from livegift.store.platform import Mismatch, NoSuchUser
@@ -28,6 +29,11 @@ from livegift.wire.messages import NO_NUL
 SETTLE_MS = 5_000
 POLL_S = 0.02
 KEY_CHARS_MAX = 200
+REFUSED = (
+    *("unknown_room", "room_closed", "unknown_gift", "gift_unavailable", "price_changed", "bad_count", "expired"),
+    *("self_gift", "unknown_receiver", "banned", "muted", "not_wanted", "insufficient_coins", "frozen", "limit"),
+)
+"""Why a gift may be refused, whoever asks for it."""
 
 
 class CoinsBody(Struct):
@@ -47,6 +53,38 @@ class GiftBody(Struct):
     price_coins: int | None = None
     message: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] | None = None
     anonymous: bool = False
+
+
+class OnceHeaders(Struct):
+    """What a request that moves money is known by."""
+
+    idempotency_key: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=KEY_CHARS_MAX,
+            pattern=r"^[!-~]([ -~]*[!-~])?$",
+            description="Your order's number, say: the same key with the same content is carried out once.",
+        ),
+    ] = field(name="Idempotency-Key")
+
+
+class MovedCoins(Struct, frozen=True):
+    """A movement of a wallet that stands in the book, and the balance just after it."""
+
+    id: str
+    coins: int
+    balance: int
+
+
+class SentGift(Struct, frozen=True):
+    """A gift that stands in the book; ``replayed`` where it was asked for before."""
+
+    gift_event_id: str
+    event_id: str
+    coins: int
+    balance: int
+    replayed: bool
 
 
 class _Settlement:
@@ -78,19 +116,26 @@ def routes() -> list[Route]:
 
 
 def _asked(request: Request, key: ApiKey, body: Struct) -> Asked:
-    text = request.headers.get("idempotency-key", "")
-    if not 1 <= len(text) <= KEY_CHARS_MAX or not text.isprintable():
-        raise Problem("bad_request", f"The header Idempotency-Key must have 1 to {KEY_CHARS_MAX} characters.")
+    text = headers_of(request, OnceHeaders).idempotency_key
     content = request.url.path.encode() + b"\n" + msgspec.json.encode(body)
     return Asked(key.actor, text, hashlib.sha256(content).hexdigest())
 
 
+@describe(
+    tag="coins",
+    body=CoinsBody,
+    headers=OnceHeaders,
+    answer=MovedCoins,
+    bearer="key",
+    scope="coins:move",
+    problems=("unknown_user", "mismatch", "insufficient_coins", "limit"),
+)
 async def move_coins(request: Request) -> Response:
     """Grant coins to a user, or withdraw them; answered once the wallet has moved, and then the same each time."""
     context, key = context_of(request), await key_of(request, "coins:move")
     body, user_id = await body_of(request, CoinsBody), id_in(request, "user_id")
     if not body.coins:
-        raise Problem("bad_request", "coins must not be 0.")
+        raise bad_field("coins", "This must not be 0.")
     action = Action(
         actor=key.actor,
         verb="coins.grant" if body.coins > 0 else "coins.withdraw",
@@ -116,9 +161,19 @@ async def move_coins(request: Request) -> Response:
     if found.outcome != "applied":
         assert found.outcome is not None
         raise Problem(found.outcome, balance=found.balance, needed=abs(body.coins))
-    return json({"id": f"{entry.partition}-{entry.number}", "coins": body.coins, "balance": found.balance})
+    return json(MovedCoins(f"{entry.partition}-{entry.number}", body.coins, found.balance))
 
 
+@describe(
+    tag="gifts",
+    body=GiftBody,
+    headers=OnceHeaders,
+    answer=SentGift,
+    status=(200, 201),
+    bearer="key",
+    scope="gifts:send",
+    problems=("unknown_user", "mismatch", *REFUSED),
+)
 async def send_gift(request: Request) -> Response:
     """Send a gift on a user's behalf; answered once it stands in the book, and then the same each time."""
     context, key = context_of(request), await key_of(request, "gifts:send")
@@ -163,17 +218,10 @@ async def send_gift(request: Request) -> Response:
             raise Unavailable("the gift is charged, but the book has not answered yet") from error
     if settlement.failure is not None:
         raise _refused(settlement.failure)
-    return json(
-        {
-            "gift_event_id": gift_event_id,
-            "event_id": settlement.event_id or answer.event_id,
-            "coins": price * body.count,
-            "balance": answer.balance,
-            "replayed": answer.replayed,
-        },
-        status=200 if answer.replayed else 201,
-    )
+    event_id = settlement.event_id or answer.event_id
+    sent = SentGift(gift_event_id, event_id, price * body.count, answer.balance, answer.replayed)
+    return json(sent, status=200 if answer.replayed else 201)
 
 
 def _refused(refusal: Refusal) -> Problem:
-    return Problem(refusal.code, refusal.message, **refusal.extra)
+    return Problem(refusal.code, refusal.message, errors=(), **refusal.extra)

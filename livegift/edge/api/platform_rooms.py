@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from livegift.clock import now_ms
+from livegift.edge.api.describing import describe
 from livegift.edge.api.reading import Id, body_of, context_of, id_in, json, key_of
 from livegift.edge.problems import Problem
 from livegift.errors import Unavailable
@@ -22,11 +23,28 @@ class RoomBody(Struct):
     creator: Id
 
 
+class PlatformRoom(Struct, frozen=True):
+    """A room as the platform named it."""
+
+    id: str
+    title: str
+    creator: str
+
+
 def routes() -> list[Route]:
     """Return these routes."""
     return [Route("/v1/rooms/{room_id}", put_room, methods=["PUT"])]
 
 
+@describe(
+    tag="rooms",
+    body=RoomBody,
+    answer=PlatformRoom,
+    status=(200, 201),
+    bearer="key",
+    scope="rooms:write",
+    problems=("unknown_user", "room_closed"),
+)
 async def put_room(request: Request) -> Response:
     """Open a room under the platform's id, answered once it can be followed; an open one gets the title."""
     context, key = context_of(request), await key_of(request, "rooms:write")
@@ -41,4 +59,4 @@ async def put_room(request: Request) -> Response:
     await context.gifting.rooms_have_news()
     if not await context.room_ready(room_id):
         raise Unavailable("the room is made, but the flusher has not opened it yet")
-    return json({"id": room_id, "title": body.title, "creator": body.creator}, status=201 if is_new else 200)
+    return json(PlatformRoom(room_id, body.title, body.creator), status=201 if is_new else 200)

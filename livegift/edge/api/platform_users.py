@@ -9,9 +9,10 @@ from starlette.routing import Route
 
 from livegift.clock import now_ms
 from livegift.domain.people import User
+from livegift.edge.api.describing import describe
 from livegift.edge.api.reading import Id, body_of, context_of, id_in, json, key_of
 from livegift.edge.problems import Problem
-from livegift.identity.claims import ROLES
+from livegift.identity.claims import Role
 from livegift.identity.own import mint
 from livegift.wire.messages import NO_NUL
 
@@ -31,7 +32,7 @@ class UserBody(Struct):
 class TokenBody(Struct):
     """Body of POST /v1/users/{user_id}/tokens; ``ttl_s`` in seconds, the setting's if it is left out."""
 
-    role: str | None = None
+    role: Role | None = None
     rooms: list[Id] | None = None
     adult: bool | None = None
     ttl_s: Annotated[int, Meta(ge=1, le=TOKEN_S_MAX)] | None = None
@@ -41,6 +42,41 @@ class ReasonBody(Struct):
     """Body of what an operator must be able to explain."""
 
     reason: Reason
+
+
+class PlatformUser(Struct, frozen=True):
+    """A user as the platform named them."""
+
+    id: str
+    name: str
+    role: str
+
+
+class PlatformWallet(PlatformUser, frozen=True):
+    """A user, and how many coins they have."""
+
+    balance: int
+
+
+class MintedToken(Struct, frozen=True):
+    """A token for a user's own client, and when it ends."""
+
+    token: str
+    expires_ms: int
+
+
+class Revoked(Struct, frozen=True):
+    """Whose tokens have ended: all that were issued up to ``revoked_before_ms``."""
+
+    id: str
+    revoked_before_ms: int
+
+
+class CreatorPoints(Struct, frozen=True):
+    """What a creator has earned in settled gifts."""
+
+    id: str
+    points: int
 
 
 def routes() -> list[Route]:
@@ -62,6 +98,7 @@ async def known(request: Request) -> User:
     return found
 
 
+@describe(tag="users", body=UserBody, answer=PlatformUser, status=(200, 201), bearer="key", scope="users:write")
 async def put_user(request: Request) -> Response:
     """Make a user under the platform's id, or give them a new name or role; the same again changes nothing."""
     context, key = context_of(request), await key_of(request, "users:write")
@@ -71,30 +108,39 @@ async def put_user(request: Request) -> Response:
         raise Problem("bad_request", "The name can't be shown.")
     user = User(id_in(request, "user_id"), name, body.role)
     is_new = await context.platform.put_user(user, by=key.actor, now_ms=now_ms())
-    return json({"id": user.id, "name": user.name, "role": user.role}, status=201 if is_new else 200)
+    return json(PlatformUser(user.id, user.name, user.role), status=201 if is_new else 200)
 
 
+@describe(tag="users", answer=PlatformWallet, bearer="key", scope="users:read", problems=("unknown_user",))
 async def user(request: Request) -> Response:
-    """A user, and how many coins they have."""
+    """Look at a user, and how many coins they have."""
     context, _ = context_of(request), await key_of(request, "users:read")
     found = await known(request)
     balance = await context.gifting.balance(found.id)
-    return json({"id": found.id, "name": found.name, "role": found.role, "balance": balance})
+    return json(PlatformWallet(found.id, found.name, found.role, balance))
 
 
+@describe(
+    tag="users",
+    body=TokenBody,
+    answer=MintedToken,
+    status=201,
+    bearer="key",
+    scope="users:write",
+    problems=("unknown_user",),
+)
 async def mint_token(request: Request) -> Response:
-    """A token for a user, as ``livegift token`` prints one: for platforms that mint none themselves."""
+    """Mint a token for a user, as ``livegift token`` prints one: for platforms that mint none themselves."""
     context, _ = context_of(request), await key_of(request, "users:write")
     body = await body_of(request, TokenBody)
     found = await known(request)
     role = body.role or found.role
-    if role not in ROLES:
-        raise Problem("bad_request", f"role must be one of {', '.join(ROLES)}.")
     ttl_s = body.ttl_s or context.config.token_ttl_s
     token = mint(context.secret, found.id, found.name, role, ttl_s, rooms=body.rooms, is_adult=body.adult)
-    return json({"token": token, "expires_ms": now_ms() + ttl_s * 1_000}, status=201)
+    return json(MintedToken(token, now_ms() + ttl_s * 1_000), status=201)
 
 
+@describe(tag="users", body=ReasonBody, answer=Revoked, bearer="key", scope="users:write")
 async def revoke(request: Request) -> Response:
     """End all sockets and tokens of a user on every edge; tokens minted from now on are good."""
     context, key = context_of(request), await key_of(request, "users:write")
@@ -105,11 +151,12 @@ async def revoke(request: Request) -> Response:
     await context.platform.revoke(user_id, by=key.actor, reason=body.reason, before_ms=at_ms, until_ms=until_ms)
     context.revocations.look_now()
     await context.gifting.people_have_news()
-    return json({"id": user_id, "revoked_before_ms": at_ms})
+    return json(Revoked(user_id, at_ms))
 
 
+@describe(tag="users", answer=CreatorPoints, bearer="key", scope="users:read", problems=("unknown_user",))
 async def points(request: Request) -> Response:
-    """The points that a creator has earned in settled gifts."""
+    """Look at the points that a creator has earned in settled gifts."""
     context, _ = context_of(request), await key_of(request, "users:read")
     found = await known(request)
-    return json({"id": found.id, "points": await context.platform.points(found.id)})
+    return json(CreatorPoints(found.id, await context.platform.points(found.id)))

@@ -1,4 +1,4 @@
-"""What every route does first and last: who asks, what the body says, and how the answer is written."""
+"""What every route does first and last: who asks, what query and body say, and how the answer is written."""
 
 import re
 from typing import Annotated, Any, TypeVar
@@ -10,15 +10,16 @@ from starlette.responses import Response
 
 from livegift.domain.keys import SCOPES, ApiKey
 from livegift.edge.context import EdgeContext
-from livegift.edge.problems import Problem
+from livegift.edge.problems import Problem, bad_field, bad_shape
 from livegift.identity.claims import Claims, TokenRefused
 
 BODY_BYTES_MAX = 65_536
-TEXT_CHARS_MAX = 256
 
 ID_PATTERN = r"[A-Za-z0-9._~@|:+=-]{1,64}"
 """Ids that platforms give to users and rooms."""
 Id = Annotated[str, Meta(pattern=f"^{ID_PATTERN}$")]
+TEXT_CHARS_MAX = 256
+"""Longest id in a path, whoever has given it."""
 
 Body = TypeVar("Body", bound=Struct)
 
@@ -47,21 +48,37 @@ async def key_of(request: Request, scope: str) -> ApiKey:
     return key
 
 
-def number_in(request: Request, name: str, *, default: int, low: int, high: int) -> int:
-    """Return a whole number out of the query; raises ``Problem`` for anything else, or beyond the bounds."""
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise Problem("bad_request", f"{name} must be a whole number from {low} to {high}.")
-    return int(text)
+def query_of(request: Request, shape: type[Body]) -> Body:
+    """Return the query as that struct; raises ``Problem`` naming the field that is none. Others are ignored."""
+    try:
+        return msgspec.convert(dict(request.query_params), shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise bad_shape(error) from error
+
+
+def headers_of(request: Request, shape: type[Body]) -> Body:
+    """Return the headers that a struct names; raises ``Problem`` naming the one that is none, or missing."""
+    names = [one.encode_name for one in msgspec.structs.fields(shape)]
+    found = {name: request.headers[name] for name in names if name in request.headers}
+    try:
+        return msgspec.convert(found, shape)
+    except msgspec.ValidationError as error:
+        raise bad_shape(error) from error
 
 
 def id_in(request: Request, name: str) -> str:
-    """Return an id out of the path; raises ``Problem`` for what can be none."""
+    """Return an id of the platform's out of the path; raises ``Problem`` for what can be none."""
     text = str(request.path_params[name])
     if not re.fullmatch(ID_PATTERN, text):
-        raise Problem("bad_request", f"{name} must be 1 to 64 of the characters A-Z a-z 0-9 . _ ~ @ | : + = -")
+        raise bad_field(name, "An id is 1 to 64 of the characters A-Z a-z 0-9 . _ ~ @ | : + = -")
+    return text
+
+
+def text_in(request: Request, name: str) -> str:
+    """Return an id out of the path, whoever has given it; raises ``Problem`` for what no book can hold."""
+    text = str(request.path_params[name])
+    if "\x00" in text or len(text) > TEXT_CHARS_MAX:
+        raise bad_field(name, f"An id has at most {TEXT_CHARS_MAX} characters, and no NUL among them.")
     return text
 
 
@@ -81,16 +98,14 @@ def insist_on(request: Request, claims: Claims) -> None:
         raise Problem(no.code) from no
 
 
-def text_in(request: Request, name: str) -> str:
-    """Return a text out of the path that is asked of the book; raises ``Problem`` for what no book could hold."""
-    text = str(request.path_params[name])
-    if not 1 <= len(text) <= TEXT_CHARS_MAX or "\x00" in text:
-        raise Problem("bad_request", f"{name} must have 1 to {TEXT_CHARS_MAX} characters, and no NUL among them.")
-    return text
-
-
 async def body_of(request: Request, shape: type[Body]) -> Body:
-    """Return the body as that struct; raises ``Problem`` for anything else, whatever its Content-Type."""
+    """Return the body as that struct; raises ``Problem`` for anything else.
+
+    A request that does not say what its body is may well mean JSON; one that says something else does not.
+    """
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise Problem("unsupported_type", f"The body is said to be {media_type[:100]}; it must be application/json.")
     body = bytearray()
     async for piece in request.stream():
         body += piece
@@ -100,7 +115,7 @@ async def body_of(request: Request, shape: type[Body]) -> Body:
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Problem("bad_request", str(error)) from error
+        raise bad_shape(error) from error
 
 
 def json(value: Any, *, status: int = 200, cache: str = "no-store") -> Response:

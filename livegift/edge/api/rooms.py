@@ -1,6 +1,6 @@
 """Rooms: open, list, look, close."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from starlette.requests import Request
@@ -11,18 +11,61 @@ from uuid_utils import uuid7
 from livegift.clock import now_ms
 from livegift.domain.keys import PREFIX
 from livegift.domain.people import RoomRow, User
-from livegift.edge.api.reading import bearer_of, body_of, claims_of, context_of, json, key_of
+from livegift.edge.api.describing import describe
+from livegift.edge.api.paging import PageQuery, Pages, Text
+from livegift.edge.api.reading import bearer_of, body_of, claims_of, context_of, json, key_of, query_of, text_in
 from livegift.edge.problems import Problem
 from livegift.errors import Unavailable
 from livegift.hub.frames import snapshot_of
 from livegift.wire.folds import RoomView
-from livegift.wire.messages import NO_NUL
+from livegift.wire.messages import NO_NUL, Snapshot
+from livegift.wire.messages import User as Person
+
+PAGES = Pages[str]("rooms", Text)
 
 
 class NewRoom(Struct):
     """Body of POST /v1/rooms."""
 
     title: Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
+
+
+class MadeRoom(Struct, frozen=True):
+    """A room that was just opened."""
+
+    id: str
+
+
+class Room(Struct, frozen=True):
+    """A room, and how many people watch it."""
+
+    id: str
+    title: str
+    creator: Person
+    state: Literal["open", "closed"]
+    viewers: int
+
+
+class RoomList(Struct, frozen=True):
+    """A page of the open rooms, oldest first."""
+
+    rooms: list[Room]
+    next: str | None
+
+
+class RoomDetail(Room, frozen=True):
+    """A room with its state at an offset; null once a closed room's state has been dropped."""
+
+    epoch: str | None
+    offset: int | None
+    snapshot: Snapshot | None
+
+
+class ClosedRoom(Struct, frozen=True):
+    """A room that takes no more gifts."""
+
+    id: str
+    state: Literal["closed"]
 
 
 def routes() -> list[Route]:
@@ -35,6 +78,9 @@ def routes() -> list[Route]:
     ]
 
 
+@describe(
+    tag="rooms", body=NewRoom, answer=MadeRoom, status=201, bearer="token", problems=("not_allowed", "adults_only")
+)
 async def create_room(request: Request) -> Response:
     """Open a room of the creator who asks; answered once it can be followed."""
     context, claims = context_of(request), await claims_of(request)
@@ -52,54 +98,48 @@ async def create_room(request: Request) -> Response:
     await context.gifting.rooms_have_news()
     if not await context.room_ready(room_id):
         raise Unavailable("the room is made, but the flusher has not opened it yet")
-    return json({"id": room_id}, status=201)
+    return json(MadeRoom(room_id), status=201)
 
 
+@describe(tag="rooms", answer=RoomList, query=PageQuery)
 async def rooms(request: Request) -> Response:
-    """The open rooms."""
-    context = context_of(request)
-    found = await context.book.rooms()
-    counts = await context.hub.counts_of([row.id for row in found])
-    return json({"rooms": [_room(row, counts[row.id]) for row in found]})
+    """List the open rooms, oldest first."""
+    context, query = context_of(request), query_of(request, PageQuery)
+    found = await context.book.rooms(limit=query.limit + 1, behind=PAGES.place(query.cursor))
+    shown, behind = PAGES.page(found, query.limit, lambda row: row.id)
+    counts = await context.hub.counts_of([row.id for row in shown])
+    return json(RoomList([Room(*_room(row, counts[row.id])) for row in shown], behind))
 
 
+@describe(tag="rooms", answer=RoomDetail, problems=("unknown_room",))
 async def room(request: Request) -> Response:
-    """One room, with its snapshot (null once a closed room's state has been dropped)."""
+    """Look at one room, with its snapshot (null once a closed room's state has been dropped)."""
     context = context_of(request)
-    row = await context.book.room(request.path_params["room_id"])
+    row = await context.book.room(text_in(request, "room_id"))
     if row is None:
         raise Problem("unknown_room")
     viewers = await context.hub.count_of(row.id)
     view: RoomView | None = await context.hub.view_of(row.id)
-    return json(
-        _room(row, viewers)
-        | {
-            "epoch": view.epoch if view else None,
-            "offset": view.offset if view else None,
-            "snapshot": snapshot_of(view, viewers, "viewer") if view else None,
-        }
-    )
+    state = (view.epoch, view.offset, snapshot_of(view, viewers, "viewer")) if view else (None, None, None)
+    return json(RoomDetail(*_room(row, viewers), *state))
 
 
+@describe(
+    tag="rooms", answer=ClosedRoom, bearer="either", scope="rooms:write", problems=("unknown_room", "not_allowed")
+)
 async def close_room(request: Request) -> Response:
     """Close a room of the creator who asks, or any for the platform; gifts accepted before are still announced."""
     context, is_key = context_of(request), bearer_of(request).startswith(PREFIX)
     by = (await key_of(request, "rooms:write")).actor if is_key else f"user:{(await claims_of(request)).user}"
-    row = await context.book.room(request.path_params["room_id"])
+    row = await context.book.room(text_in(request, "room_id"))
     if row is None:
         raise Problem("unknown_room")
     if not is_key and by != f"user:{row.creator_id}":
         raise Problem("not_allowed", "Only a room's creator closes it.")
     await context.platform.close_room(row.id, by=by, reason=None, now_ms=now_ms())
     await context.gifting.rooms_have_news()
-    return json({"id": row.id, "state": "closed"})
+    return json(ClosedRoom(row.id, "closed"))
 
 
-def _room(row: RoomRow, viewers: int) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "title": row.title,
-        "creator": {"id": row.creator_id, "name": row.creator_name},
-        "state": row.state,
-        "viewers": viewers,
-    }
+def _room(row: RoomRow, viewers: int) -> tuple[str, str, Person, Literal["open", "closed"], int]:
+    return row.id, row.title, Person(row.creator_id, row.creator_name), row.state, viewers

@@ -8,12 +8,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from livegift.clock import now_ms
-from livegift.edge.api.reading import body_of, claims_of, context_of, json
+from livegift.edge.api.describing import describe
+from livegift.edge.api.paging import Number, PageQuery, Pages, Text
+from livegift.edge.api.reading import body_of, claims_of, context_of, json, query_of
 from livegift.edge.problems import Problem
 from livegift.identity.own import mint
+from livegift.store.wallet_rows import WalletPlace, wallet_rows
+from livegift.wire.messages import User as Person
 
 GRANT_TIMEOUT_MS = 5_000
-WALLET_ROWS_MAX = 100
+PAGES = Pages[WalletPlace]("wallet", tuple[Text, Number, Number, Number])
 
 
 class Login(Struct, forbid_unknown_fields=False):
@@ -21,6 +25,48 @@ class Login(Struct, forbid_unknown_fields=False):
 
     name: Annotated[str, Meta(min_length=1, max_length=32)]
     role: Literal["viewer", "creator"] = "viewer"
+
+
+class LoggedIn(Struct, frozen=True):
+    """A demo user, and the token that is theirs for an evening."""
+
+    token: str
+    user: Person
+
+
+class CatalogueGift(Struct, frozen=True):
+    """A gift that can be sent. ``tier`` says how large it is shown; ``image`` is a path on this server."""
+
+    id: str
+    name: str
+    price_coins: int
+    tier: int
+    streakable: bool
+    image: str
+
+
+class GiftList(Struct, frozen=True):
+    """The catalogue, as it is now."""
+
+    version: int
+    gifts: list[CatalogueGift]
+
+
+class WalletLine(Struct, frozen=True):
+    """One change of a wallet; ``coins`` is signed, gifts are negative."""
+
+    id: str
+    kind: str
+    coins: int
+    ts_ms: int
+
+
+class WalletPage(Struct, frozen=True):
+    """A wallet: what it holds now, and a page of what led there, newest first."""
+
+    balance: int
+    rows: list[WalletLine]
+    next: str | None
 
 
 def routes() -> list[Route]:
@@ -32,6 +78,7 @@ def routes() -> list[Route]:
     ]
 
 
+@describe(tag="demo", body=Login, answer=LoggedIn, problems=("not_allowed",))
 async def demo_login(request: Request) -> Response:
     """Make a new user with promotional coins; answered once the coins can be spent."""
     context = context_of(request)
@@ -46,34 +93,28 @@ async def demo_login(request: Request) -> Response:
     await context.gifting.inbox_has_news()
     await context.gifting.wait_granted(entry, timeout_ms=GRANT_TIMEOUT_MS)
     token = mint(context.secret, user.id, user.name, user.role, context.config.demo_token_ttl_s)
-    return json({"token": token, "user": {"id": user.id, "name": user.name}})
+    return json(LoggedIn(token, Person(user.id, user.name)))
 
 
+@describe(tag="gifts", answer=GiftList)
 async def catalogue(request: Request) -> Response:
-    """All gifts that can be sent, and the version of the list."""
+    """List all gifts that can be sent, and the version of the list."""
     found = await context_of(request).book.catalogue()
     gifts = [
-        {
-            "id": gift.id,
-            "name": gift.name,
-            "price_coins": gift.price_coins,
-            "tier": gift.tier,
-            "streakable": gift.streakable,
-            "image": gift.image,
-        }
+        CatalogueGift(gift.id, gift.name, gift.price_coins, gift.tier, gift.streakable, gift.image)
         for gift in found.gifts
         if gift.active
     ]
-    return json({"version": found.version, "gifts": gifts})
+    return json(GiftList(found.version, gifts))
 
 
+@describe(tag="gifts", answer=WalletPage, query=PageQuery, bearer="token")
 async def wallet(request: Request) -> Response:
-    """The balance of whoever asks, and the newest rows behind it."""
+    """Look at one's own wallet: the balance, and the rows behind it, newest first."""
     context, claims = context_of(request), await claims_of(request)
-    rows = await context.book.wallet_rows(claims.user, WALLET_ROWS_MAX)
-    return json(
-        {
-            "balance": await context.gifting.balance(claims.user),
-            "rows": [{"id": row.id, "kind": row.kind, "coins": row.coins, "ts_ms": row.ts_ms} for row in rows],
-        }
-    )
+    query = query_of(request, PageQuery)
+    reads, _ = context.book.databases
+    rows, behind = await wallet_rows(reads, claims.user, limit=query.limit, behind=PAGES.place(query.cursor))
+    lines = [WalletLine(row.id, row.kind, row.coins, row.ts_ms) for row in rows]
+    balance = await context.gifting.balance(claims.user)
+    return json(WalletPage(balance, lines, PAGES.cursor(behind) if behind else None))

@@ -7,6 +7,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from livegift.clock import monotonic_ms
+from livegift.edge.problems import MEDIA_TYPE, problem_response
 from livegift.edge.wheel import Wheel
 
 Address = tuple[str, int]
@@ -63,6 +64,18 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._place = self._wheel.add(self, self._due_ms)
         return None
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with a problem document, like every other refusal, and close."""
+        body = bytes(problem_response("bad_request", f"This is no HTTP request: {msg}").body)
+        head = (
+            b"HTTP/1.1 400 Bad Request\r\n",
+            *(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers),
+            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode(),
+        )
+        assert self.transport is not None
+        self.transport.write(b"".join((*head, body)))
+        self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the transport over and drop what was read.

@@ -38,6 +38,8 @@ class Description:
     bearer: Bearer | None = None
     scope: str | None = None
     """The scope that an API key needs."""
+    has_platform_ids: bool = False
+    """Whether the ids in its path are such as platforms give (``id_in``), not anybody's (``text_in``)."""
     deprecation: Deprecation | None = None
 
     def __post_init__(self) -> None:

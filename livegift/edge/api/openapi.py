@@ -13,7 +13,9 @@ import msgspec
 from livegift import __version__
 from livegift.domain.keys import SCOPES
 from livegift.edge.api.describing import JSON, Description, Operation
+from livegift.edge.api.reading import ID_PATTERN, TEXT_CHARS_MAX
 from livegift.edge.problems import MEDIA_TYPE, STATUS, TITLES, ProblemDocument
+from livegift.wire.messages import NO_NUL
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -59,6 +61,12 @@ SCHEMES = {
         + ", ".join(f"`{scope}` ({text})" for scope, text in SCOPES.items())
         + ".",
     },
+}
+EVENT: Json = {
+    "title": "Event",
+    "description": "One event of the stream; `data` is a message of the WebSocket protocol as JSON.",
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}, "id": {"type": "string"}},
 }
 HEADERS: dict[int, Json] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "Bearer."}},
@@ -120,7 +128,7 @@ def _operation(one: Operation, schemas: dict[object, Json], components: dict[str
         "summary": summary,
         "description": description,
         "security": SECURITY[told.bearer],
-        "parameters": [*_path_parameters(one.path), *_parameters(told, components)],
+        "parameters": [*_path_parameters(one), *_parameters(told, components)],
         "responses": {str(status): answer for status, answer in sorted(_responses(one, schemas, components).items())},
     }
     if told.body is not None:
@@ -139,11 +147,12 @@ def _words(one: Operation) -> tuple[str, str]:
     return first.replace("``", "`").rstrip(".").rstrip(), " ".join(words).replace("``", "`").strip()
 
 
-def _path_parameters(path: str) -> list[Json]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        for name in re.findall(r"{(\w+)}", path)
-    ]
+def _path_parameters(one: Operation) -> list[Json]:
+    schema: Json = {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX, "pattern": NO_NUL}
+    if one.told.has_platform_ids:
+        schema = {"type": "string", "pattern": f"^{ID_PATTERN}$"}
+    names = re.findall(r"{(\w+)}", one.path)
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
 def _parameters(told: Description, components: dict[str, Json]) -> list[Json]:
@@ -168,7 +177,7 @@ def _sent_as_text(field: Json) -> Json:
 
 def _responses(one: Operation, schemas: dict[object, Json], components: dict[str, Json]) -> dict[int, Json]:
     told = one.told
-    content: Json = {"schema": {"type": "string"} if told.is_stream else schemas[_hashable(told.answer)]}
+    content: Json = {"schema": EVENT if told.is_stream else schemas[_hashable(told.answer)]}
     found: dict[int, Json] = {
         status: {"description": _GOOD.get(status, "Done."), "content": {told.media_type: content}}
         for status in told.statuses

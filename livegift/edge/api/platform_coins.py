@@ -39,7 +39,7 @@ REFUSED = (
 class CoinsBody(Struct):
     """Body of POST /v1/users/{user_id}/coins: granted if more than 0, else withdrawn."""
 
-    coins: Annotated[int, Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+    coins: Annotated[int, Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX, extra_json_schema={"not": {"const": 0}})]
     reason: Reason
 
 
@@ -128,6 +128,7 @@ def _asked(request: Request, key: ApiKey, body: Struct) -> Asked:
     answer=MovedCoins,
     bearer="key",
     scope="coins:move",
+    has_platform_ids=True,
     problems=("unknown_user", "mismatch", "insufficient_coins", "limit"),
 )
 async def move_coins(request: Request) -> Response:

@@ -43,6 +43,7 @@ def routes() -> list[Route]:
     status=(200, 201),
     bearer="key",
     scope="rooms:write",
+    has_platform_ids=True,
     problems=("unknown_user", "room_closed"),
 )
 async def put_room(request: Request) -> Response:

@@ -98,7 +98,15 @@ async def known(request: Request) -> User:
     return found
 
 
-@describe(tag="users", body=UserBody, answer=PlatformUser, status=(200, 201), bearer="key", scope="users:write")
+@describe(
+    tag="users",
+    body=UserBody,
+    answer=PlatformUser,
+    status=(200, 201),
+    bearer="key",
+    scope="users:write",
+    has_platform_ids=True,
+)
 async def put_user(request: Request) -> Response:
     """Make a user under the platform's id, or give them a new name or role; the same again changes nothing."""
     context, key = context_of(request), await key_of(request, "users:write")
@@ -111,7 +119,14 @@ async def put_user(request: Request) -> Response:
     return json(PlatformUser(user.id, user.name, user.role), status=201 if is_new else 200)
 
 
-@describe(tag="users", answer=PlatformWallet, bearer="key", scope="users:read", problems=("unknown_user",))
+@describe(
+    tag="users",
+    answer=PlatformWallet,
+    bearer="key",
+    scope="users:read",
+    has_platform_ids=True,
+    problems=("unknown_user",),
+)
 async def user(request: Request) -> Response:
     """Look at a user, and how many coins they have."""
     context, _ = context_of(request), await key_of(request, "users:read")
@@ -127,6 +142,7 @@ async def user(request: Request) -> Response:
     status=201,
     bearer="key",
     scope="users:write",
+    has_platform_ids=True,
     problems=("unknown_user",),
 )
 async def mint_token(request: Request) -> Response:
@@ -140,7 +156,14 @@ async def mint_token(request: Request) -> Response:
     return json(MintedToken(token, now_ms() + ttl_s * 1_000), status=201)
 
 
-@describe(tag="users", body=ReasonBody, answer=Revoked, bearer="key", scope="users:write")
+@describe(
+    tag="users",
+    body=ReasonBody,
+    answer=Revoked,
+    bearer="key",
+    scope="users:write",
+    has_platform_ids=True,
+)
 async def revoke(request: Request) -> Response:
     """End all sockets and tokens of a user on every edge; tokens minted from now on are good."""
     context, key = context_of(request), await key_of(request, "users:write")
@@ -154,7 +177,14 @@ async def revoke(request: Request) -> Response:
     return json(Revoked(user_id, at_ms))
 
 
-@describe(tag="users", answer=CreatorPoints, bearer="key", scope="users:read", problems=("unknown_user",))
+@describe(
+    tag="users",
+    answer=CreatorPoints,
+    bearer="key",
+    scope="users:read",
+    has_platform_ids=True,
+    problems=("unknown_user",),
+)
 async def points(request: Request) -> Response:
     """Look at the points that a creator has earned in settled gifts."""
     context, _ = context_of(request), await key_of(request, "users:read")

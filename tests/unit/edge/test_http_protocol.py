@@ -77,6 +77,15 @@ async def test_a_request_knows_both_ends_as_they_were_given(config: uvicorn.Conf
     await asyncio.sleep(0.05)
 
 
+async def test_what_is_no_http_is_answered_with_a_problem_document(config: uvicorn.Config) -> None:
+    head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
+    for garbage in (b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\x00b\r\n\r\n"):
+        for told in (head, b'"code":"bad_request"}'):
+            writer = await talk(config, Wheel(monotonic_ms()), garbage, told)
+            writer.transport.abort()
+            await asyncio.sleep(0.05)
+
+
 async def test_nothing_of_http_is_kept_for_a_connection_that_was_upgraded(
     config: uvicorn.Config, no_collections: None
 ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError
 
 from livegift.check import insist_on_names
-from livegift.cli import actions, book, keys, operating, proofs, serving
+from livegift.cli import actions, book, keys, operating, proofs, serving, trigger
 from livegift.cli.app import app
 from livegift.conformance.command import conformance
 from livegift.errors import Fault
@@ -19,7 +19,7 @@ from livegift.supervisor.child import cannot_run
 
 app.command(conformance)
 
-__all__ = ["actions", "book", "keys", "main", "operating", "proofs", "serving"]
+__all__ = ["actions", "book", "keys", "main", "operating", "proofs", "serving", "trigger"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from livegift.domain.refusal import Refusal
 from livegift.edge.answers import accepted, faulted, refused
 from livegift.errors import Fault, Unavailable
 from livegift.gifting import SendGift
-from livegift.identity.claims import SENDING_ROLES, TokenRefused
+from livegift.identity.claims import TokenRefused
 from livegift.wire.messages import (
     AnyCommand,
     Connect,
@@ -120,11 +120,7 @@ def _bar(connection: "Connection", room_id: str, *, has_message: bool) -> str | 
     """Return the code with which its token or a moderator keeps this client from sending there, or None."""
     claims, context = connection.claims, connection.context
     assert claims is not None
-    if claims.role not in SENDING_ROLES or not claims.may_enter(room_id):
-        return "not_allowed"
-    if context.config.adults_only and claims.is_adult is not True:
-        return "adults_only"
-    return context.bar(claims.user, room_id, has_message=has_message)
+    return context.bar_of(claims, room_id, has_message=has_message)
 
 
 async def _subscribe(connection: "Connection", command: Subscribe) -> None:

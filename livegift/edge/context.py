@@ -19,7 +19,7 @@ from livegift.edge.wheel import Wheel
 from livegift.filters import Clean
 from livegift.gifting import Gifting
 from livegift.hub.hub import Hub
-from livegift.identity.claims import Claims, TokenRefused
+from livegift.identity.claims import SENDING_ROLES, Claims, TokenRefused
 from livegift.identity.identity import Identity
 from livegift.store.book import Book
 from livegift.store.moderation import Moderation
@@ -91,6 +91,14 @@ class EdgeContext:
         if self.sanctions.holds("ban", user_id, room_id):
             return "banned"
         return "muted" if has_message and self.sanctions.holds("mute", user_id, room_id) else None
+
+    def bar_of(self, claims: Claims, room_id: str, *, has_message: bool) -> str | None:
+        """Return the code with which their token or a moderator keeps somebody from sending there, or None."""
+        if claims.role not in SENDING_ROLES or not claims.may_enter(room_id):
+            return "not_allowed"
+        if self.config.adults_only and claims.is_adult is not True:
+            return "adults_only"
+        return self.bar(claims.user, room_id, has_message=has_message)
 
     def _end_sessions(self, revoked: Revocation) -> None:
         for connection in self.people.get(revoked.user_id, ()):

@@ -12,7 +12,7 @@ from livegift.check import faults
 from livegift.config import Config
 from livegift.errors import CannotRun
 
-COMMANDS = ["serve", "demo", "flusher", "edge", "audit", "status", "token", "check", "conformance"]
+COMMANDS = ["serve", "demo", "flusher", "edge", "audit", "status", "token", "check", "conformance", "trigger"]
 
 
 @pytest.fixture(autouse=True)

@@ -70,5 +70,5 @@ def test_the_conformance_page_names_every_scenario_with_its_title() -> None:
 
 def test_the_readme_names_every_command() -> None:
     page = (ROOT / "README.md").read_text()
-    for command in ("serve", "demo", "audit", "status", "token", "check", "conformance"):
+    for command in ("serve", "demo", "audit", "status", "token", "check", "conformance", "trigger"):
         assert f"livegift {command}" in page

@@ -9,6 +9,7 @@ from livegift.edge.api import audit_log as log
 from livegift.edge.api import (
     checkpoints,
     documents,
+    mock_events,
     moderation,
     platform_coins,
     platform_events,
@@ -70,7 +71,7 @@ _ALL: tuple[Any, ...] = (
     platform_rooms.PlatformRoom(ROOM, TITLE, "luna"),
     wallets.Login("Ann", "viewer"),
     wallets.LoggedIn("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl", User("ann", "Ann")),
-    wallets.GiftList(12, [wallets.CatalogueGift("rose", "Rose", 1, 1, True, "/assets/art/rose.svg")]),
+    wallets.GiftList(12, [wallets.CatalogueGift("rose", "Rose", 1, 1, True, "/assets/gifts/rose.svg")]),
     wallets.WalletPage(341, [wallets.WalletLine(GIFT_ID.replace("-", ""), "gift", -9, NOW_MS)], None),
     platform_users.UserBody("Ann", "viewer"),
     platform_users.PlatformUser("ann", "Ann", "viewer"),
@@ -95,6 +96,11 @@ _ALL: tuple[Any, ...] = (
     Policy(min_coins=5, deny=("rose",)),
     log.AuditLines([_LINE], None),
     checkpoints.CheckpointList([_CHECKPOINT], None),
+    mock_events.TriggerBody("gift", "r1", "Ann", "rose", 9),
+    mock_events.Triggered(
+        *("gift", User("mock-5c9f1be0d2a4e713", "Ann"), "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtb2NrIn0.c2lnbmF0dXJl"),
+        *([mock_events.TriggeredGift(GIFT_ID, EVENT_ID, "rose", 9, 9)], 9, 99_991),
+    ),
     documents.Readiness(ready=True),
 )
 EXAMPLES: dict[type, Any] = {type(one): one for one in _ALL}

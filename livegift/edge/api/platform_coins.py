@@ -1,6 +1,5 @@
 """Coins and gifts, for the platform's own servers: each request with an ``Idempotency-Key`` is carried out once."""
 
-import asyncio
 import hashlib
 from typing import Annotated, Any
 
@@ -11,23 +10,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uuid_utils import uuid7
 
-from livegift.clock import monotonic_ms, now_ms
+from livegift.clock import now_ms
 from livegift.domain.action import Action
 from livegift.domain.coins import AMOUNT_MAX
 from livegift.domain.keys import ApiKey
-from livegift.domain.refusal import Refusal
 from livegift.edge.api.describing import describe
 from livegift.edge.api.platform_users import Reason
 from livegift.edge.api.reading import Id, body_of, context_of, headers_of, id_in, json, key_of
+from livegift.edge.api.settling import moved_wallet, settled_gift
 from livegift.edge.problems import Problem, bad_field
-from livegift.errors import Unavailable
-from livegift.gifting import Receipt, SendGift
+from livegift.gifting import SendGift
 from livegift.store.platform import Mismatch, NoSuchUser
 from livegift.store.platform import Request as Asked
 from livegift.wire.messages import NO_NUL
 
-SETTLE_MS = 5_000
-POLL_S = 0.02
 KEY_CHARS_MAX = 200
 REFUSED = (
     *("unknown_room", "room_closed", "unknown_gift", "gift_unavailable", "price_changed", "bad_count", "expired"),
@@ -87,26 +83,6 @@ class SentGift(Struct, frozen=True):
     replayed: bool
 
 
-class _Settlement:
-    """Hears whether a gift has been settled."""
-
-    def __init__(self) -> None:
-        self.event_id: str | None = None
-        self.failure: Refusal | None = None
-        self.heard = asyncio.Event()
-
-    def settled(self, gifts: list[tuple[str, str]]) -> None:
-        [(_, self.event_id)] = gifts
-        self.heard.set()
-
-    def accepted_again(self, receipt: Receipt) -> None:
-        self.event_id = receipt.event_id
-
-    def failed(self, _: str, refusal: Refusal) -> None:
-        self.failure = refusal
-        self.heard.set()
-
-
 def routes() -> list[Route]:
     """Return these routes."""
     return [
@@ -152,17 +128,8 @@ async def move_coins(request: Request) -> Response:
         raise Problem("mismatch", "This Idempotency-Key was used before with another content.") from no
     except NoSuchUser as no:
         raise Problem("unknown_user") from no
-    await context.gifting.inbox_has_news()
-    until = monotonic_ms() + SETTLE_MS
-    while (found := await context.platform.outcome(entry)).outcome is None:
-        if monotonic_ms() > until:
-            raise Unavailable("the coins are on their way, but the flusher has not delivered them yet")
-        await asyncio.sleep(POLL_S)
-    assert found.balance is not None
-    if found.outcome != "applied":
-        assert found.outcome is not None
-        raise Problem(found.outcome, balance=found.balance, needed=abs(body.coins))
-    return json(MovedCoins(f"{entry.partition}-{entry.number}", body.coins, found.balance))
+    balance = await moved_wallet(context, entry, abs(body.coins))
+    return json(MovedCoins(f"{entry.partition}-{entry.number}", body.coins, balance))
 
 
 @describe(
@@ -194,7 +161,6 @@ async def send_gift(request: Request) -> Response:
         )
     except Mismatch as no:
         raise Problem("mismatch", "This Idempotency-Key was used before with another content.") from no
-    settlement = _Settlement()
     send = SendGift(
         sender_id=sender.id,
         sender_name=sender.name,
@@ -208,21 +174,6 @@ async def send_gift(request: Request) -> Response:
         anonymous=body.anonymous,
         barred=context.bar(sender.id, body.room, has_message=bool(body.message)),
     )
-    answer = await context.gifting.send_gift(send, settlement)
-    if isinstance(answer, Refusal):
-        raise _refused(answer)
-    if not (answer.replayed and answer.settled):
-        try:
-            async with asyncio.timeout(SETTLE_MS / 1_000):
-                await settlement.heard.wait()
-        except TimeoutError as error:
-            raise Unavailable("the gift is charged, but the book has not answered yet") from error
-    if settlement.failure is not None:
-        raise _refused(settlement.failure)
-    event_id = settlement.event_id or answer.event_id
+    answer, event_id = await settled_gift(context, send)
     sent = SentGift(gift_event_id, event_id, price * body.count, answer.balance, answer.replayed)
     return json(sent, status=200 if answer.replayed else 201)
-
-
-def _refused(refusal: Refusal) -> Problem:
-    return Problem(refusal.code, refusal.message, errors=(), **refusal.extra)

@@ -33,11 +33,11 @@ class Bearers:
     key: str
 
 
-def prepare(url: str, data: Path) -> Bearers:
+def prepare(url: str, data: Path, store: tuple[str, ...]) -> Bearers:
     """Make people, rooms and a key on a running server."""
     words = [word for scope in SCOPES for word in ("--scope", scope)]
     made = subprocess.run(
-        [sys.executable, "-m", "livegift.cli", "keys", "create", "schemathesis", *words, "--data", str(data)],
+        [sys.executable, "-m", "livegift.cli", "keys", "create", "schemathesis", *words, "--data", str(data), *store],
         capture_output=True,
         text=True,
         check=True,
@@ -60,9 +60,18 @@ def prepare(url: str, data: Path) -> Bearers:
     )
 
 
-def run(url: str, data: Path, *, examples: int, seed: int, folder: Path, words: tuple[str, ...] = ()) -> int:
+def run(
+    url: str,
+    data: Path,
+    *,
+    examples: int,
+    seed: int,
+    folder: Path,
+    store: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
+) -> int:
     """Let schemathesis ask, and print its report; returns its exit code, 0 if all was as the document says."""
-    bearers = prepare(url, data)
+    bearers = prepare(url, data, store)
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(sys.path),

@@ -29,10 +29,11 @@ class DemoServer:
 
 
 @contextmanager
-def demo_server(folder: Path) -> Iterator[DemoServer]:
+def demo_server(folder: Path, *more: str) -> Iterator[DemoServer]:
     """A server until the end of the block."""
     data, log = folder / "data", folder / "serve.log"
     words = ["serve", "--demo", "--data", str(data), "--port", "0", "--admin-port", "0", "--user-requests-per-s", "0"]
+    words += more
     with log.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "livegift.cli", *words],

@@ -25,6 +25,7 @@ const BUDGETS = {
   room: 35 * KIB,
   studio: 60 * KIB,
   plug: 35 * KIB,
+  docs: 35 * KIB,
   "livegift.js": 12 * KIB,
   "livegift-msgpack.js": 8 * KIB,
 };
@@ -34,7 +35,7 @@ const TARGET = ["chrome123", "firefox128", "safari17.5"];
 /** @type {esbuild.BuildOptions} */
 const pages = {
   absWorkingDir: HERE,
-  entryPoints: ["theme", "index", "room", "studio", "plug"].flatMap((name) =>
+  entryPoints: ["theme", "index", "room", "studio", "plug", "docs"].flatMap((name) =>
     name === "theme" ? [`pages/${name}.js`] : [`pages/${name}.js`, `styles/${name}.css`],
   ),
   bundle: true,

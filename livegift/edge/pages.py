@@ -43,6 +43,8 @@ def routes() -> list[BaseRoute]:
         Route("/", page_of("index.html")),
         Route("/r/{room_id}", page_of("room.html")),
         Route("/studio", page_of("studio.html")),
+        Route("/docs", page_of("docs.html")),
+        Route("/docs/protocol", page_of("docs.html")),
         *(Route(f"/{name}", page_of(name, SDK)) for name in SDK_FILES),
         assets(),
     ]

@@ -2,6 +2,7 @@
 
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx2
 import msgspec
@@ -13,6 +14,8 @@ from livegift_client.urls import http_url
 
 TIMEOUT_S = 15.0
 """How long one call may take."""
+PAGE_ROOMS = 500
+"""As many as the server gives at once."""
 
 
 class Login(Struct, frozen=True):
@@ -86,8 +89,15 @@ class Api:
         return msgspec.convert((await self._call("GET", "/v1/catalogue"))["gifts"], list[Gift])
 
     async def rooms(self) -> list[Room]:
-        """Return the open rooms."""
-        return msgspec.convert((await self._call("GET", "/v1/rooms"))["rooms"], list[Room])
+        """Return the open rooms, oldest first, however many pages they are."""
+        found: list[Room] = []
+        path = f"/v1/rooms?limit={PAGE_ROOMS}"
+        while True:
+            page = await self._call("GET", path)
+            found += msgspec.convert(page["rooms"], list[Room])
+            if page.get("next") is None:
+                return found
+            path = f"/v1/rooms?limit={PAGE_ROOMS}&cursor={quote(page['next'], safe='')}"
 
     async def create_room(self, token: str, title: str) -> Room:
         """Open a room of the creator whose ``token`` it is."""

@@ -71,7 +71,7 @@ const Page = () =>
         ${FACTS.map(([name, text]) => html`<article class="card" key=${name}><h3>${name}</h3><p class="dim">${text}</p></article>`)}
       </section>
     </main>
-    <footer class="dim">livegift is open source under Apache-2.0. Gift art: Noto Emoji. <a href="/assets/NOTICES.txt">Notices</a></footer>
+    <footer class="dim">livegift is open source under Apache-2.0. Gift art: Noto Emoji. <a href="/docs">API</a> · <a href="/assets/NOTICES.txt">Notices</a></footer>
   </div>`;
 
 render(html`<${Page} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

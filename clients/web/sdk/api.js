@@ -15,6 +15,9 @@ import { LivegiftError } from "./protocol.js";
  * @typedef {{balance: number, rows: {id: string, kind: string, coins: number, ts_ms: number}[]}} Wallet
  */
 
+/** As many as the server gives at once. */
+const PAGE_ROOMS = 500;
+
 export class Api {
   /** @param {string} base of the server, such as `https://gifts.example`; empty for the page's own */
   constructor(base = "") {
@@ -38,9 +41,17 @@ export class Api {
     return this.#ask("GET", "/v1/catalogue");
   }
 
-  /** @returns {Promise<RoomInfo[]>} */
+  /** The open rooms, oldest first, however many pages they are. @returns {Promise<RoomInfo[]>} */
   async rooms() {
-    return (await this.#ask("GET", "/v1/rooms")).rooms;
+    /** @type {RoomInfo[]} */
+    const found = [];
+    let path = `/v1/rooms?limit=${PAGE_ROOMS}`;
+    for (;;) {
+      const page = await this.#ask("GET", path);
+      found.push(...page.rooms);
+      if (!page.next) return found;
+      path = `/v1/rooms?limit=${PAGE_ROOMS}&cursor=${encodeURIComponent(page.next)}`;
+    }
   }
 
   /** @param {string} id @returns {Promise<RoomDetail>} */

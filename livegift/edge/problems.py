@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from livegift.errors import Fault
@@ -157,11 +157,23 @@ async def on_http(_: Request, error: Exception) -> Response:
     return problem_response(code, detail, status=error.status_code, headers=error.headers)
 
 
+async def on_gone(_: Request, error: Exception) -> Response:
+    """Answer who has left amid their body: nobody hears it, and it is no bug."""
+    assert isinstance(error, ClientDisconnect)
+    return problem_response("bad_request", "The body did not come to its end.")
+
+
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer a bug of ours; it is logged, and tells the caller nothing."""
     log.error("request_failed", path=request.url.path, exc_info=error)
     return problem_response("internal", TITLES["internal"])
 
 
-HANDLERS = {Problem: on_problem, Fault: on_fault, HTTPException: on_http, Exception: on_bug}
+HANDLERS = {
+    Problem: on_problem,
+    Fault: on_fault,
+    HTTPException: on_http,
+    ClientDisconnect: on_gone,
+    Exception: on_bug,
+}
 """What an application answers errors with."""

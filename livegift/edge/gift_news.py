@@ -1,9 +1,15 @@
 """What a client hears of its gifts after the answer to its ``send`` (``gifting.Listener``)."""
 
+from typing import Protocol
+
 from livegift.domain.refusal import Refusal
 from livegift.edge.answers import accepted, refused
 from livegift.gifting import Receipt
 from livegift.wire.messages import Message, Settled, SettledGift
+
+
+class _Client(Protocol):
+    def send(self, message: Message) -> None: ...
 
 
 class GiftNews:
@@ -11,18 +17,14 @@ class GiftNews:
 
     __slots__ = ()
 
-    def send(self, message: Message) -> None:
-        """Send a message to this client alone."""
-        raise NotImplementedError
-
-    def settled(self, gifts: list[tuple[str, str]]) -> None:
+    def settled(self: _Client, gifts: list[tuple[str, str]]) -> None:
         """These gifts of this client's stand in the book."""
         self.send(Settled(gifts=[SettledGift(gift, event) for gift, event in gifts]))
 
-    def accepted_again(self, receipt: Receipt) -> None:
+    def accepted_again(self: _Client, receipt: Receipt) -> None:
         """A gift has been done anew under another event id."""
         self.send(accepted(None, receipt))
 
-    def failed(self, gift_event_id: str, refusal: Refusal) -> None:
+    def failed(self: _Client, gift_event_id: str, refusal: Refusal) -> None:
         """A gift that had been accepted is lost and can't be done any more."""
         self.send(refused(None, refusal, gift_event_id=gift_event_id))

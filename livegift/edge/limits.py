@@ -19,7 +19,7 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 class Pace:
-    """A rate for each name; 0 a second is no limit."""
+    """A rate for each name; 0 a second is no limit. Who was quiet longest is forgotten first, and may burst again."""
 
     def __init__(self, *, rate_per_s: int, burst: int) -> None:
         self._limit = rate_per_s and Throttled(
@@ -45,14 +45,18 @@ class Addresses:
 
     def enter(self, address: str) -> bool:
         """Count a connection; False, and nothing counted, if the address has as many as it may."""
+        if not self._most:
+            return True
         count = self._count.get(address, 0)
-        if self._most and count >= self._most:
+        if count >= self._most:
             return False
         self._count[address] = count + 1
         return True
 
     def leave(self, address: str) -> None:
         """Count one less."""
+        if not self._most:
+            return
         count = self._count[address] - 1
         if count:
             self._count[address] = count

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from livegift.domain.cursor import Marks
 from livegift.store.events import MOVES, movement_delta
-from livegift.store.sql import Database, Row, Sql, one_row
+from livegift.store.sql import Database, Row, Sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ async def settled_after(database: Database, after: Marks, limit: int) -> tuple[l
     """Return up to ``limit`` of what was settled beyond a place, in order, and the place behind the last of them."""
 
     async def read(sql: Sql) -> tuple[list[Fed], Marks]:
-        (most,) = await one_row(sql, "SELECT max(partitions) FROM layout")
-        lines = [await _line(sql, p, after.get(p, 0), limit) for p in range(most)]
+        marks = await sql.rows("SELECT p, mark FROM partition ORDER BY p")
+        lines = [await _line(sql, p, after.get(p, 0), limit) for p, mark in marks if mark > after.get(p, 0)]
         found: list[Fed] = []
         place = dict(after)
         for one in heapq.merge(*lines, key=lambda row: (row[3], row[0], row[2])):

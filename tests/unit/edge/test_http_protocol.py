@@ -1,6 +1,7 @@
 """What reads a connection's requests knows both ends, and is gone once the connection speaks WebSocket."""
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from livegift.edge.http_protocol import HttpProtocol
 from livegift.edge.wheel import Wheel
 
 OWN, PEER = ("192.0.2.1", 8000), ("198.51.100.7", 4711)
+TAKEN_OVER = b"taken over"
 UPGRADE = b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
@@ -23,8 +25,13 @@ class Spoken(asyncio.Protocol):
     def __init__(self, **_: Any) -> None:
         self.heard = b""
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
     def data_received(self, data: bytes) -> None:
         self.heard += data
+        self.transport.write(TAKEN_OVER)
 
 
 async def app(scope: Any, _: Any, send: Any) -> None:
@@ -62,19 +69,21 @@ async def talk(config: uvicorn.Config, wheel: Wheel, request: bytes, answer: byt
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     writer.write(request)
-    if answer:
-        await reader.readuntil(answer)
-    else:
-        await asyncio.sleep(0.05)
+    await reader.readuntil(answer)
     server.close()
     return writer
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def test_a_request_knows_both_ends_as_they_were_given(config: uvicorn.Config) -> None:
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     writer = await talk(config, Wheel(monotonic_ms()), request, repr((OWN, PEER, "http")).encode())
-    writer.transport.abort()
-    await asyncio.sleep(0.05)
+    await hang_up(writer)
 
 
 async def test_what_is_no_http_is_answered_with_a_problem_document(config: uvicorn.Config) -> None:
@@ -82,17 +91,15 @@ async def test_what_is_no_http_is_answered_with_a_problem_document(config: uvico
     for garbage in (b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\x00b\r\n\r\n"):
         for told in (head, b'"code":"bad_request"}'):
             writer = await talk(config, Wheel(monotonic_ms()), garbage, told)
-            writer.transport.abort()
-            await asyncio.sleep(0.05)
+            await hang_up(writer)
 
 
 async def test_nothing_of_http_is_kept_for_a_connection_that_was_upgraded(
     config: uvicorn.Config, no_collections: None
 ) -> None:
     wheel = Wheel(monotonic_ms())
-    writer = await talk(config, wheel, UPGRADE, b"")
+    writer = await talk(config, wheel, UPGRADE, TAKEN_OVER)
     spoken = [one for one in gc.get_objects() if isinstance(one, Spoken)]
     assert [b"websocket" in one.heard for one in spoken] == [True]
     assert [one for one in gc.get_objects() if isinstance(one, HttpProtocol)] == []
-    writer.transport.abort()
-    await asyncio.sleep(0.05)
+    await hang_up(writer)

@@ -5,6 +5,7 @@ Flags win over ``LIVEGIFT_*`` variables, those over ``livegift.toml`` in the cur
 setting is an error everywhere, because a typo that is ignored is found out when it costs something.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from livegift.cli import actions, book, keys, operating, proofs, serving, trigge
 from livegift.cli.app import app
 from livegift.conformance.command import conformance
 from livegift.errors import Fault
+from livegift.secrets import read_files
 from livegift.supervisor.child import cannot_run
 
 app.command(conformance)
@@ -25,6 +27,7 @@ __all__ = ["actions", "book", "keys", "main", "operating", "proofs", "serving", 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; the console's entry point."""
     try:
+        read_files(os.environ)
         insist_on_names()
         code = app(
             sys.argv[1:] if argv is None else list(argv), exit_on_error=False, print_error=False, help_on_error=False

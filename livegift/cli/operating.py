@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from rich.console import Console
 from rich.table import Table
 
+from livegift import production
 from livegift.check import check as look
 from livegift.cli.app import AsJson, Data, Flag, Settings, app, print_json
 from livegift.config import Config
@@ -15,6 +16,7 @@ from livegift.supervisor.running import restart_edges as restart_edges_of
 from livegift.supervisor.running import running_state
 
 Role = Literal["viewer", "creator", "moderator", "admin", "support", "finance", "auditor", "bot"]
+Purpose = Annotated[Literal["production"] | None, Flag(name="--for", help="Look at what this needs, too.")]
 
 
 @app.command
@@ -40,14 +42,17 @@ def status(*, data: Data = Config().data, as_json: AsJson = False) -> int:  # no
 
 
 @app.command
-def check(config: Settings = Config(), *, as_json: AsJson = False) -> int:  # noqa: B008
+def check(config: Settings = Config(), *, purpose: Purpose = None, as_json: AsJson = False) -> int:  # noqa: B008
     """Look at the settings and at everything a server needs, and say what to mend. Changes nothing.
 
-    Exits 1 if something must be mended.
+    With `--for production` also at what a server for real money and strangers needs. Exits 1 if something must be
+    mended.
 
-    Examples: `livegift check` · `livegift check --data /var/lib/livegift --port 80`
+    Examples: `livegift check` · `livegift check --for production --data /var/lib/livegift`
     """
     findings = asyncio.run(look(config))
+    if purpose == "production":
+        findings += asyncio.run(production.findings(config))
     wrong = any(finding.mend for finding in findings)
     if as_json:
         print_json({"ok": not wrong, "findings": findings})

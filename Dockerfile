@@ -10,10 +10,10 @@ RUN PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
  && /opt/livegift/bin/pip install -c constraints.txt /wheels/*.whl
 
 FROM python:3.11-slim
-RUN useradd --system --user-group --uid 10001 --home-dir /data --no-create-home livegift \
+RUN useradd --user-group --uid 10001 --home-dir /data --no-create-home livegift \
  && install -d -o livegift -g livegift -m 0700 /data
 COPY --from=build /opt/livegift /opt/livegift
-USER livegift
+USER 10001:10001
 # The admin port listens beside it: publish only 8000.
 ENV PATH=/opt/livegift/bin:$PATH PYTHONUNBUFFERED=1 LIVEGIFT_DATA=/data LIVEGIFT_HOST=0.0.0.0
 WORKDIR /data

@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with Python 3.11+ and make: `make demo` and `make test`.
-# They keep to .venv; only the test's browser, Lua checker and C compiler come from the system (installed there if root).
+# They keep to .venv; only what the tests need besides (a browser, luacheck, cc …) comes from the system, if root.
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +57,7 @@ tools:
 	command -v curl >/dev/null || missing="$$missing curl"; \
 	command -v luacheck >/dev/null || missing="$$missing lua-check"; \
 	PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="$$missing pgbouncer"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -251,9 +251,10 @@ class Gifting:
         """Take note of how far the book has got in a partition."""
         self._rings[p].advance(epoch, mark)
 
-    def calls(self) -> tuple[int, int]:
-        """Return how many calls of ``gift.lua`` this process has made, and how many gifts they carried."""
-        return sum(b.calls for b in self._ledger.batchers), sum(b.gifts for b in self._ledger.batchers)
+    def calls(self) -> tuple[int, int, int]:
+        """Return how many calls of ``gift.lua`` this process has made, their gifts, and all their ns."""
+        made = self._ledger.batchers
+        return sum(b.calls for b in made), sum(b.gifts for b in made), sum(b.call_ns for b in made)
 
     def unsettled(self) -> int:
         """Return how many accepted gifts wait for their mark."""

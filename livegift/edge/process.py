@@ -334,6 +334,7 @@ def make_counters() -> Counters:
         closed_total="Connections closed by this server.",
         connections="WebSocket connections.",
         subscriptions="Room subscriptions.",
+        subscriptions_lagging="Subscriptions that have skipped frames and wait for a snapshot.",
         unsettled="Accepted gifts waiting for the book.",
         frames_written_total="Room frames written to viewers.",
         passes_total="Passes over a room's viewers.",
@@ -341,6 +342,7 @@ def make_counters() -> Counters:
         events_total="Room events taken in.",
         gift_calls_total="Calls of gift.lua.",
         gift_call_gifts_total="Gifts in those calls.",
+        gift_calls_ms_total="Time that those calls took, there and back.",
     )
 
 
@@ -349,12 +351,14 @@ async def _report_on(context: EdgeContext, report: Report) -> None:
         counters, hub = context.counters, context.hub
         counters.set("connections", len(context.connections))
         counters.set("subscriptions", hub.viewers())
+        counters.set("subscriptions_lagging", hub.lagging())
         counters.set("unsettled", context.gifting.unsettled())
         counters.set("frames_written_total", hub.pace.writes)
         counters.set("passes_total", hub.pace.passes)
         counters.set("passes_cpu_ms_total", hub.pace.cpu_ns / 1e6)
         counters.set("events_total", hub.events)
-        calls, gifts = context.gifting.calls()
+        calls, gifts, call_ns = context.gifting.calls()
+        counters.set("gift_calls_ms_total", call_ns / 1e6)
         counters.set("gift_calls_total", calls)
         counters.set("gift_call_gifts_total", gifts)
         report(not context.is_draining, dict(counters.values))

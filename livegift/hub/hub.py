@@ -93,6 +93,10 @@ class Hub:
         """Return how many subscriptions this process has."""
         return sum(len(room.feeds) for room in self._rooms.values())
 
+    def lagging(self) -> int:
+        """Return how many of them have skipped frames and wait for a snapshot."""
+        return sum(len(room.lagging) for room in self._rooms.values())
+
     async def count_of(self, room_id: str) -> int:
         """Return the room's viewers in all processes. Raises ``Unavailable``."""
         return (await self.counts_of([room_id]))[room_id]

@@ -6,6 +6,7 @@ order. At its bound the queue answers ``busy``.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -68,6 +69,8 @@ class Batcher:
         self._load_wake = asyncio.Event()
         self._clock_ahead_ms = 0
         self.calls = 0
+        self.call_ns = 0
+        """How long all calls of the script took, there and back."""
         self.gifts = 0
 
     def submit(self, charge: Charge) -> None:
@@ -170,7 +173,11 @@ class Batcher:
                 charge.refusal,
                 charge.payload,
             )
-        return await _gift.run(self._client, list(names), args)
+        began_ns = time.perf_counter_ns()
+        try:
+            return await _gift.run(self._client, list(names), args)
+        finally:
+            self.call_ns += time.perf_counter_ns() - began_ns
 
     async def _read(self, batch: list[Charge], reply: list[Any]) -> None:
         match reply[0]:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from livegift.config import Config
 from livegift.engine import Client, connect
+from livegift.flusher import drift
 from livegift.flusher.backlog import HELPS, Backlog
+from livegift.flusher.drift import Drift
 from livegift.flusher.flusher import Flusher
 from livegift.flusher.inbox import Inbox
 from livegift.flusher.janitor import Janitor
@@ -63,6 +65,7 @@ class FlusherParts:
         self.backlog = Backlog(
             client, keys, self.flusher, partitions=partitions, batch_gifts_max=config.batch_gifts_max
         )
+        self.drift = Drift(client, keys, people.databases[0], partitions=partitions)
         self.janitor = Janitor(client, keys, partitions=partitions, hot_wallets_max=config.hot_wallets_max)
         self.keeper = Keeper(
             client,
@@ -123,7 +126,8 @@ async def _serve(
 
     async with asyncio.TaskGroup() as tasks:
         beside = [
-            tasks.create_task(work) for work in (report_on(), parts.keeper.run(), parts.backlog.run(), notary.run())
+            tasks.create_task(work)
+            for work in (report_on(), parts.keeper.run(), parts.backlog.run(), parts.drift.run(), notary.run())
         ]
         await parts.flusher.run(stopping)
         for task in beside:
@@ -142,6 +146,7 @@ def make_counters() -> Counters:
         rooms_behind="Rooms that lack something the book holds.",
         wallets_evicted_total="Idle wallets evicted from Valkey.",
         **HELPS,
+        **drift.HELPS,
     )
 
 
@@ -155,5 +160,5 @@ def _count(parts: FlusherParts, counters: Counters) -> None:
     counters.set("partitions_stopped", len(flusher.stopped))
     counters.set("rooms_behind", len(parts.announcer.behind))
     counters.set("wallets_evicted_total", parts.keeper.evicted)
-    for name, value in parts.backlog.figures.items():
+    for name, value in (*parts.backlog.figures.items(), *parts.drift.figures.items()):
         counters.set(name, value)

@@ -10,7 +10,6 @@ to compare two numbers. A follower that loses its connection comes back, with ``
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from livegift_client.messages import AnyMessage, Connected, Error, Reconnect, Ro
 from livegift_client.reading import decode
 
 from loadtests.follower import Follower, Placed
+from loadtests.open_files import raise_open_files
 from loadtests.vitals import Vitals
 
 JOINS_AT_ONCE = 32
@@ -326,12 +326,6 @@ async def follow() -> None:
 
 def _say(what: object) -> None:
     print(json.dumps(what), flush=True)
-
-
-def raise_open_files() -> None:
-    """Allow as many sockets as the system lets us."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from loadtests.load import Load
+from loadtests.pairs import RATIO_MAX, SLOWER_MS_MAX, add_growth, in_turn, joined, one_room
 from loadtests.report import Report
-from loadtests.slow import GROWTH_MB, GROWTH_STALLED_KB, RATIO_MAX, SLOWER_MS_MAX, joined
-from loadtests.steady import Steady
 from loadtests.usage import Processes
 
 COMING_S = 120
@@ -46,14 +45,14 @@ class Hostile(Load):
         """Run and judge. Raises ``Unreachable`` or ``HttpFailed`` (perhaps in a group) if it can't even begin."""
         calm: list[Report] = []
         besieged: list[Report] = []
-        for pair in range(self.pairs):
-            for is_besieged in (pair % 2 == 1, pair % 2 == 0):
-                steady = self._steady(self.seed + pair, is_audited=pair == self.pairs - 1)
-                if not is_besieged:
-                    calm.append(await steady.run())
-                    continue
-                async with self._siege(self.seed + pair):
-                    besieged.append(await steady.run())
+        for pair, is_besieged in in_turn(self.pairs):
+            is_last = pair == self.pairs - 1
+            steady = one_room(self, self.seed + pair, processes=self.processes, is_audited=is_last)
+            if not is_besieged:
+                calm.append(await steady.run())
+                continue
+            async with self._siege(self.seed + pair):
+                besieged.append(await steady.run())
         report = joined(calm, besieged)
         self._judge(report, calm, besieged)
         names = ("viewers", "senders", "rate", "seconds", "silent", "slow", "flooding", "garbage", "pairs", "seed")
@@ -70,31 +69,11 @@ class Hostile(Load):
         slower = [two - one for one, two in p99s if one is not None and two is not None]
         ratio = round(median(ratios), 3) if ratios else None
         slower_ms = round(median(slower), 3) if slower else None
-        bound_mb = round(GROWTH_MB + self.peers * GROWTH_STALLED_KB / 1_024, 1)
-        most_mb = round(max(self.grew_mb), 1) if self.grew_mb else None
         report["figures"] = {"accepted_p99_ratio": ratio, "accepted_p99_slower_ms": slower_ms}
-        report["figures"] |= {"server_grew_mb": most_mb, "server_grew_mb_max": bound_mb}
         report["figures"] |= {name: float(count) for name, count in sorted(self.told.items())}
-        if most_mb is not None and most_mb > bound_mb:
-            report["failures"].append(f"the edges' memory grew by {most_mb:.1f} MB, the bound is {bound_mb:.1f}")
+        add_growth(report, self.grew_mb, stalled=self.peers)
         if ratio is not None and slower_ms is not None and ratio > RATIO_MAX and slower_ms > SLOWER_MS_MAX:
             report["notes"].append(f"the siege makes senders' p99 {ratio:.2f} times as long, by {slower_ms:.1f} ms")
-
-    def _steady(self, seed: int, *, is_audited: bool) -> Steady:
-        return Steady(
-            url=self.url,
-            rooms=1,
-            viewers=self.viewers,
-            senders=self.senders,
-            rate=self.rate,
-            seconds=self.seconds,
-            seed=seed,
-            processes=self.processes,
-            data=self.data,
-            is_audited=is_audited,
-            progress=self.progress,
-            began=self.began,
-        )
 
     @asynccontextmanager
     async def _siege(self, seed: int) -> AsyncIterator[None]:

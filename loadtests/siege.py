@@ -7,13 +7,14 @@ the server is on loopback. Says ``ready`` once all have come, ends when stdin do
 import asyncio
 import json
 import random
-import resource
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import uvloop
 from websockets.frames import Frame, Opcode
+
+from loadtests.open_files import raise_open_files
 
 SOURCES = 4
 COME_PER_S = 500
@@ -112,8 +113,7 @@ async def main(host: str, port: int, counts: list[int], seed: int) -> None:
 
 
 if __name__ == "__main__":
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_open_files()
     words = [int(word) for word in sys.argv[2:]]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(sys.argv[1], words[0], words[1:5], words[5]))

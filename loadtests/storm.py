@@ -27,7 +27,7 @@ from loadtests.crowd import Crowd, spread
 from loadtests.histogram import Histogram
 from loadtests.people import log_in
 from loadtests.report import Report
-from loadtests.returning import ReturnPlan, Told, loopback
+from loadtests.return_frames import ReturnPlan, Told, loopback
 from loadtests.steady import Progress, Steady
 from loadtests.tally import Gift
 from loadtests.usage import Processes

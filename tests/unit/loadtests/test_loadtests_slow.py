@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from loadtests.pairs import joined
 from loadtests.report import Report, is_clean
-from loadtests.slow import add_slow, joined
+from loadtests.slow import add_slow
 from tests.unit.loadtests.test_loadtests_report import NO_LATENCY, report
 
 

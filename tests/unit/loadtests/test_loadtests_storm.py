@@ -3,7 +3,8 @@
 import json
 from typing import Any, cast
 
-from loadtests.returning import Party, ReturnPlan, Told, read_frame
+from loadtests.return_frames import ReturnPlan, Told, read_frame
+from loadtests.returning import Party
 from loadtests.schedule import Planned
 from loadtests.storm import add_storm
 from loadtests.tally import Gift

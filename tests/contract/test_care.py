@@ -63,7 +63,7 @@ def test_a_demo_goes_on_with_other_partitions(serving: Callable[..., Serving], d
     server.wait_ready()
     running = run_cli("repartition", "7", "--data", str(data))
     assert (running.returncode, "is running on" in running.stderr) == (2, True)
-    before = audited_with_rows(data, 40)
+    before = audited_with_rows(data, 15)
     server.stop()
     done = run_cli("repartition", "7", "--data", str(data), "--json")
     assert done.returncode == 0, done.stderr
@@ -77,7 +77,7 @@ def test_a_demo_goes_on_with_other_partitions(serving: Callable[..., Serving], d
 
     server = serving(data, command="demo")
     server.wait_ready()
-    after = audited_with_rows(data, offline["rows"] + 40)
+    after = audited_with_rows(data, offline["rows"] + 15)
     assert after["chains"] == 7
 
 

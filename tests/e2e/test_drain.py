@@ -153,7 +153,7 @@ async def test_a_whole_server_that_is_restarted_under_load_loses_nothing(
 ) -> None:
     server = serving(data, "--demo")
     state = await ready(server)
-    run = Steady(url=state["url"], rooms=2, viewers=20, senders=8, rate=40.0, seconds=6.0, seed=5)
+    run = Steady(url=state["url"], rooms=2, viewers=20, senders=8, rate=40.0, seconds=4.5, seed=5)
 
     async def restart() -> None:
         await asyncio.sleep(1.5)

@@ -7,8 +7,8 @@ import pytest
 from tests.fault.faults import KILLS, OTHERS
 from tests.fault.run import Options, run
 
-SECONDS = 55.0
-"""With its beginning and end about 85 s; on a busy machine it goes on until every kind has been."""
+SECONDS = 42.0
+"""With its beginning and end about 65 s; on a busy machine it goes on until every kind has been."""
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from livegift.edge.request_ids import HEADER, request_id_of
 from livegift.errors import Fault
 from livegift.wire.codes import HTTP, REFUSALS, TEMPORARY
 
@@ -165,8 +166,10 @@ async def on_gone(_: Request, error: Exception) -> Response:
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer a bug of ours; it is logged, and tells the caller nothing."""
-    log.error("request_failed", path=request.url.path, exc_info=error)
-    return problem_response("internal", TITLES["internal"])
+    # This stands outside of all middleware: nothing else names the request any more.
+    name = request_id_of(request.scope)
+    log.error("request_failed", path=request.url.path, request=name, exc_info=error)
+    return problem_response("internal", TITLES["internal"], headers={HEADER: name})
 
 
 HANDLERS = {

@@ -38,6 +38,7 @@ from livegift.edge.keyring import Keyring
 from livegift.edge.limits import Limits
 from livegift.edge.outlet import write_to_all
 from livegift.edge.problems import HANDLERS
+from livegift.edge.request_ids import RequestIds
 from livegift.edge.revocations import Revocations
 from livegift.edge.sanctions import Sanctions
 from livegift.edge.turnout import Turnout
@@ -275,6 +276,7 @@ def make_app(context: EdgeContext) -> Starlette:
         routes=[*api.routes(), *pages.routes()],
         exception_handlers=HANDLERS,
         middleware=[
+            Middleware(RequestIds),
             Middleware(SecureASGIMiddleware, secure=security_headers()),
             *_cross_origin(context),
             Middleware(Turnout, limits=context.limits),

@@ -58,7 +58,8 @@ async def look_or_accept(config: Config, *, accept: bool, now_ms: int) -> dict[s
         if ahead and accept:
             path = config.data / f"journal-given-up-{now_ms // 1_000}.jsonl"
             await _keep_journals(client, keys, rows, path)
-            report |= {"journal": str(path), "incarnation": await book.begin_incarnation(incarnation)}
+            now = await book.begin_incarnation(incarnation, given_up=report["partitions"], now_ms=now_ms)
+            report |= {"journal": str(path), "incarnation": now}
             await unlink_matching(client, f"{config.redis_prefix}{incarnation}:*")
         return report
     finally:

@@ -41,6 +41,13 @@ async def record(sql: Sql, action: Action, *, now_ms: int) -> int:
     return int(number)
 
 
+async def record_care(sql: Sql, verb: str, *, now_ms: int, before: Any = None, after: Any = None) -> None:
+    """Append what an operator has done with the whole book, inside the transaction that does it."""
+    (incarnation,) = await one_row(sql, "SELECT incarnation FROM book")
+    action = Action(actor="cli", verb=verb, subject=f"book:{incarnation}", before=before, after=after)
+    await record(sql, action, now_ms=now_ms)
+
+
 async def lines(sql: Sql, *, after: int = 0, limit: int = 1_000) -> list[Line]:
     """Return the lines behind that number, oldest first."""
     rows = await sql.rows(

@@ -6,8 +6,10 @@ The flusher is the book's busiest writer and never runs two flushes at once.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from livegift.errors import CannotRun
+from livegift.store import audit_log
 from livegift.store.events import PartitionBatch, SettledEvent
 from livegift.store.flush import flush
 from livegift.store.repartition import Closed, Moves, repartition
@@ -109,8 +111,11 @@ class FlusherBook:
         """Change the number of partitions, all of which are ``closed``; see ``store.repartition.repartition``."""
         return await self._db.write(lambda sql: repartition(sql, closed, partitions=partitions, now_ms=now_ms))
 
-    async def begin_incarnation(self, before: int) -> int:
-        """Count the incarnation up and return it; nothing that stood under the one before is found any more."""
+    async def begin_incarnation(self, before: int, *, given_up: Any, now_ms: int) -> int:
+        """Count the incarnation up and return it; nothing that stood under the one before is found any more.
+
+        ``given_up`` is what the audit log says of that.
+        """
 
         async def write(sql: Sql) -> int:
             row = await sql.row(
@@ -118,6 +123,9 @@ class FlusherBook:
             )
             if row is None:
                 raise CannotRun(f"the book is not in incarnation {before} any more: somebody else has accepted it")
+            told = {"incarnation": before, "ahead": given_up}
+            after = {"incarnation": int(row[0])}
+            await audit_log.record_care(sql, "book.accept_older", now_ms=now_ms, before=told, after=after)
             return int(row[0])
 
         return await self._db.write(write)

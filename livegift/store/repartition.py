@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from livegift.domain.chain import GENESIS, link
 from livegift.domain.identity import partition_of
+from livegift.store import audit_log
 from livegift.store.events import (
     MOVED_IN,
     MOVED_IN_FROZEN,
@@ -101,6 +102,8 @@ async def repartition(sql: Sql, closed: Sequence[Closed], *, partitions: int, no
            coins_issued = $4, clock_ms = $5 WHERE p = $6""",
         [(one.mark, one.number, one.head, one.issued, clock_ms, one.p) for one in chains.values()],
     )
+    before, after_it = {"partitions": len(closed)}, {"partitions": partitions, "wallets": wallets, "coins": coins}
+    await audit_log.record_care(sql, "book.repartition", now_ms=now_ms, before=before, after=after_it)
     return Moves(epoch, wallets, coins)
 
 

@@ -15,6 +15,7 @@ from livegift.flusher.repartition import repartition as change_partitions
 from livegift.identity.secret import load_secret
 from livegift.ledger.data_lock import DataLock, is_served
 from livegift.ledger.embedded import EmbeddedServer
+from livegift.store.audit_log import record_care
 from livegift.store.dump import dump, load
 from livegift.store.open import open_book, open_database, prepare
 
@@ -30,7 +31,10 @@ async def backup(config: Config, path: Path) -> dict[str, Any]:
     await insist_on_schema(config)
     database = open_database(config, timeout_ms=CARE_MS)
     try:
-        return await dump(database, path, secret=load_secret(config.secret_path), now_ms=now_ms())
+        done = await dump(database, path, secret=load_secret(config.secret_path), now_ms=now_ms())
+        told = {"rows": done["rows"]}
+        await database.write(lambda sql: record_care(sql, "book.backup", now_ms=now_ms(), after=told))
+        return done
     finally:
         await database.close()
 
@@ -75,6 +79,8 @@ async def _restore(config: Config, path: Path) -> dict[str, Any]:
     database = open_database(config, timeout_ms=CARE_MS)
     try:
         done = await load(database, path, secret=load_secret(config.secret_path))
+        told = {"made_ms": done["made_ms"], "rows": done["rows"]}
+        await database.write(lambda sql: record_care(sql, "book.restore", now_ms=now_ms(), after=told))
     except BaseException:
         await database.close()
         if config.store == "sqlite":  # what the rollback left is an empty file

@@ -11,6 +11,7 @@ from livegift.errors import CannotRun
 from livegift.flusher.audit import audit
 from livegift.flusher.older import look_or_accept
 from livegift.gifting import Receipt
+from livegift.store import audit_log
 from livegift.store.dump import SINCE_SCHEMA, TABLES, dump, load
 from livegift.store.open import open_database
 from livegift.store.sql import Row
@@ -148,6 +149,14 @@ async def test_a_restored_older_book_is_refused_until_it_is_accepted(
     assert looked["journal"] is None
     accepted = await look_or_accept(config, accept=True, now_ms=1_000)
     assert accepted["incarnation"] == 2
+    database = open_database(config)
+    [line] = await database.read(audit_log.lines)
+    await database.close()
+    assert (line.action.verb, line.action.subject, line.action.after) == (
+        *("book.accept_older", "book:2"),
+        {"incarnation": 2},
+    )
+    assert line.action.before == {"incarnation": 1, "ahead": accepted["partitions"]}
     assert sum(one["coins_in_journal"] for one in accepted["partitions"]) == 3
     given_up = await asyncio.to_thread(Path(accepted["journal"]).read_text)
     assert lost.gift_event_id.replace("-", "") in given_up

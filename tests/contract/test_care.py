@@ -56,6 +56,9 @@ def test_a_book_is_backed_up_beside_its_server_and_restored_where_there_is_none(
     assert (looked.returncode, json.loads(looked.stdout)["older"]) == (0, False)
     audited = run_cli("audit", "--data", str(data), "--json")
     assert json.loads(audited.stdout)["drift"] == 0
+    # The backup was taken before its own line was written.
+    assert acts(data) == [("cli", "book.backup", "book:1")]
+    assert acts(other) == [("cli", "book.restore", "book:1")]
 
 
 def test_a_demo_goes_on_with_other_partitions(serving: Callable[..., Serving], data: Path) -> None:
@@ -74,11 +77,20 @@ def test_a_demo_goes_on_with_other_partitions(serving: Callable[..., Serving], d
     offline = json.loads(run_cli("audit", "--data", str(data), "--json").stdout)
     assert (offline["findings"], offline["chains"]) == ([], 7)
     assert offline["wallets"] >= before["wallets"]
+    assert acts(data)[-1] == ("cli", "book.repartition", "book:1")
 
     server = serving(data, command="demo")
     server.wait_ready()
     after = audited_with_rows(data, offline["rows"] + 15)
     assert after["chains"] == 7
+
+
+def acts(data: Path) -> list[tuple[str, str, str]]:
+    """Return who did what to what, oldest first; the log's chain is whole."""
+    done = run_cli("actions", "--data", str(data), "--json")
+    assert done.returncode == 0, done.stderr
+    told = (json.loads(line) for line in done.stdout.splitlines())
+    return [(line["actor"], line["verb"], line["subject"]) for line in told]
 
 
 def audited_with_rows(data: Path, rows: int) -> dict[str, Any]:

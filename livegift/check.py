@@ -178,7 +178,7 @@ def _secret(config: Config) -> Finding:
 
 async def _identity(config: Config) -> Finding:
     try:
-        await open_identity(config, bytes(32))
+        await (await open_identity(config, bytes(32))).close()
     except CannotRun as error:
         return Finding("identity", str(error), "correct the settings, or see that the keys can be read")
     return Finding("identity", config.identity)

@@ -195,6 +195,7 @@ async def serve_until(
     finally:
         await client.aclose()
         await book.close()
+        await identity.close()
 
 
 def _write_to_all(viewers: Sequence[Viewer], frames: bytes, unsent_bytes_max: int) -> list[Viewer]:

@@ -9,6 +9,8 @@ import asyncio
 from importlib.metadata import entry_points
 from typing import Protocol
 
+import structlog
+
 from livegift.config import Config
 from livegift.errors import CannotRun, Unavailable
 from livegift.identity import own
@@ -22,6 +24,12 @@ JUDGED_S = 6
 an issuer hangs would wait in line for ever."""
 
 
+AGAIN_S = 5.0
+"""Pause after a plug-in's ``run`` has failed."""
+
+log = structlog.get_logger(__name__)
+
+
 class Plugin(Protocol):
     """Judges tokens that others mint."""
 
@@ -32,7 +40,11 @@ class Plugin(Protocol):
         """
 
     async def run(self) -> None:
-        """Do what must be done now and then, until cancelled; may return at once."""
+        """Do what must be done now and then, until cancelled; may return at once. What it raises is logged, and it is
+        run again after ``AGAIN_S``."""
+
+    async def close(self) -> None:
+        """Let go of what it holds; nothing is asked of it any more."""
 
 
 class Identity:
@@ -60,9 +72,22 @@ class Identity:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if self._plugin is not None:
-            await self._plugin.run()
+        while self._plugin is not None:
+            try:
+                await self._plugin.run()
+                break
+            except Exception:  # a stranger's code: tokens may well be judged without it
+                log.exception("identity_run_failed", again_in_s=AGAIN_S)
+                await asyncio.sleep(AGAIN_S)
         await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Let the plug-in go; what it raises is logged, for the process ends anyway."""
+        if self._plugin is not None:
+            try:
+                await self._plugin.close()
+            except Exception:
+                log.exception("identity_close_failed")
 
 
 async def open_identity(config: Config, secret: bytes) -> Identity:

@@ -4,7 +4,6 @@ Only HS256 is accepted, whatever a token's header claims.
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -12,6 +11,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from livegift.clock import now_ms
 from livegift.identity.claims import ROLES, Claims, TokenRefused
 
 ALGORITHMS = ["HS256"]
@@ -30,10 +30,11 @@ def mint(
     """Return a token of that user, good for ``ttl_s`` seconds from now. Raises ``ValueError`` for an unknown role."""
     if role not in ROLES:
         raise ValueError(f"role is {role!r}, must be one of {', '.join(ROLES)}")
-    now_s = time.time()
-    # Issued to the millisecond: a token of after a revocation must be good, also in the same second.
-    claims: dict[str, object] = {"sub": user, "name": name, "role": role, "iat": round(now_s, 3)}
-    claims["exp"] = int(now_s) + ttl_s
+    issued_ms = now_ms()
+    # Issued to the millisecond, never a later one: of before a revocation it must end, of after it, in the same second,
+    # be good.
+    claims: dict[str, object] = {"sub": user, "name": name, "role": role, "iat": issued_ms / 1_000}
+    claims["exp"] = issued_ms // 1_000 + ttl_s
     if rooms is not None:
         claims["rooms"] = list(rooms)
     if is_adult is not None:
@@ -64,7 +65,7 @@ def verify(secret: bytes, token: str, now_ms: int) -> Claims:
         raise TokenRefused("token_expired")
     # Few roles and scopes, very many connections: one text for all of them.
     scope = None if rooms is None else shared_scope(tuple(rooms))
-    return Claims(user, name, sys.intern(str(role)), ends_s * 1_000, int(issued_s * 1_000), scope, adult)
+    return Claims(user, name, sys.intern(str(role)), ends_s * 1_000, round(issued_s * 1_000), scope, adult)
 
 
 def is_room_scope(value: object) -> bool:

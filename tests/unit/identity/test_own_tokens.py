@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
@@ -107,3 +109,12 @@ def test_a_secret_that_is_none_is_refused(tmp_path: Path) -> None:
     path.touch(mode=0o600)
     with pytest.raises(CannotRun, match="64 hex digits"):
         load_secret(path)
+
+
+@given(st.integers(1_700_000_000_000, 1_900_000_000_000), st.integers(0, 999_999))
+def test_a_token_is_issued_in_its_own_millisecond_whatever_comes_after_that(ms: int, ns: int) -> None:
+    # A later one would outlive a revocation, an earlier one end with a revocation of before it.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: ms * 1_000_000 + ns)
+        token = mint(SECRET, "u1", "Ann", "viewer", 60)
+    assert verify(SECRET, token, ms).issued_ms == ms

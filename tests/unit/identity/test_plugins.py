@@ -1,6 +1,7 @@
 """Whoever judges tokens besides us: found by its entry point, run again when it fails, and let go in the end."""
 
 import asyncio
+import importlib
 import sys
 import time
 from pathlib import Path
@@ -52,7 +53,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     told.mkdir()
     (told / "METADATA").write_text("Metadata-Version: 2.1\nName: cave\nVersion: 1.0\n")
     (told / "entry_points.txt").write_text("[livegift.identity]\ncave = cave:Judge\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    importlib.invalidate_caches()
     monkeypatch.delitem(sys.modules, "cave", raising=False)
     monkeypatch.setattr(module, "AGAIN_S", 0.001)
     return Config(identity="cave")

@@ -14,13 +14,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from livegift.check import SETTINGS_FILE, Finding
 from livegift.config import Config
+from livegift.ledger.engine_check import looker
 
 SECRETS = ("jwt_secret", "redis_url", "store")
 """Settings that are secrets, or may hold one."""
@@ -142,11 +140,8 @@ def _machine(config: Config) -> Iterator[Finding]:
 
 async def _journal(url: str, *, timeout_ms: int) -> Finding:
     """Return whether an external engine writes its journal down: by ``INFO``, which managed services allow, too."""
-    limit_s = timeout_ms / 1_000
     try:
-        async with Redis.from_url(
-            url, retry=Retry(NoBackoff(), 0), socket_timeout=limit_s, socket_connect_timeout=limit_s
-        ) as client:
+        async with looker(url, timeout_ms=timeout_ms) as client:
             info = await client.info("persistence")
     except (RedisError, OSError, ValueError) as error:
         return Finding("journal", f"Redis does not say whether it has an AOF: {error}", "see that it answers")

@@ -12,10 +12,10 @@ from livegift.check import check as look
 from livegift.cli.app import AsJson, Data, Flag, Settings, app, print_json
 from livegift.config import Config
 from livegift.errors import CannotRun
+from livegift.identity.claims import Role
 from livegift.supervisor.running import restart_edges as restart_edges_of
 from livegift.supervisor.running import running_state
 
-Role = Literal["viewer", "creator", "moderator", "admin", "support", "finance", "auditor", "bot"]
 Purpose = Annotated[Literal["production"] | None, Flag(name="--for", help="Look at what this needs, too.")]
 
 

@@ -19,6 +19,12 @@ def plain_url(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def looker(url: str, *, timeout_ms: int) -> Redis:
+    """Return a client that asks once and waits no longer than that; raises ``ValueError`` for what is no Redis URL."""
+    limit_s = timeout_ms / 1_000
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=limit_s, socket_connect_timeout=limit_s)
+
+
 async def check_engine(url: str, *, timeout_ms: int) -> None:
     """Raise ``CannotRun`` unless the engine at ``url`` answers, is at least version 7 and has ``noeviction``.
 
@@ -26,9 +32,7 @@ async def check_engine(url: str, *, timeout_ms: int) -> None:
     """
     where = plain_url(url)
     try:
-        client = Redis.from_url(
-            url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout_ms / 1000, socket_connect_timeout=timeout_ms / 1000
-        )
+        client = looker(url, timeout_ms=timeout_ms)
     except ValueError as error:
         raise CannotRun(f"redis_url {where} is not a Redis URL: {error}.") from error
     try:

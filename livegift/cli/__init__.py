@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError
 
 from livegift.check import insist_on_names
-from livegift.cli import actions, book, keys, operating, proofs, serving, trigger
+from livegift.cli import actions, book, keys, operating, proofs, serving, trigger, users
 from livegift.cli.app import app
 from livegift.conformance.command import conformance
 from livegift.errors import Fault
@@ -21,7 +21,7 @@ from livegift.supervisor.child import cannot_run
 
 app.command(conformance)
 
-__all__ = ["actions", "book", "keys", "main", "operating", "proofs", "serving", "trigger"]
+__all__ = ["actions", "book", "keys", "main", "operating", "proofs", "serving", "trigger", "users"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

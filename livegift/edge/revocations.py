@@ -7,6 +7,7 @@ edge within a second.
 import asyncio
 from collections.abc import Callable
 
+from livegift.domain.moderation import FOREVER_MS
 from livegift.edge.watch import keep_looking
 from livegift.identity.claims import Claims
 from livegift.store.platform import Platform, Revocation
@@ -43,7 +44,8 @@ class Revocations:
         for revoked in await self._platform.revocations(self._newest_ms - OVERLAP_MS):
             if self._known.get(revoked.user_id) != revoked:
                 self._known[revoked.user_id] = revoked
-                self._newest_ms = max(self._newest_ms, revoked.before_ms)
+                if revoked.before_ms < FOREVER_MS:  # whoever was erased has no tokens at any time
+                    self._newest_ms = max(self._newest_ms, revoked.before_ms)
                 self._on_revoked(revoked)
 
     async def run(self) -> None:

@@ -113,8 +113,8 @@ class Book:
         return user
 
     async def user(self, user_id: str) -> User | None:
-        """Return a person."""
-        row = await self._row("SELECT id, name, role FROM person WHERE id = $1", user_id)
+        """Return a person, unless they have been erased."""
+        row = await self._row("SELECT id, name, role FROM living WHERE id = $1", user_id)
         return User(*row) if row else None
 
     async def grant(self, user_id: str, coins: int, *, kind: str = "promo", now_ms: int) -> InboxEntry:

@@ -48,6 +48,7 @@ TABLES = {
     "room_moderator": "room_id, user_id",
     "policy": "creator_id, body, changed_ms",
     "checkpoint": "number, ts_ms, body, signature",
+    "erasure": "user_id, erased_ms",
 }
 """Every table with its columns, in an order in which references come after what they refer to."""
 SINCE_SCHEMA = {
@@ -62,6 +63,7 @@ SINCE_SCHEMA = {
     "room_moderator": 5,
     "policy": 5,
     "checkpoint": 6,
+    "erasure": 7,
 }
 """Tables that older backups do not have."""
 

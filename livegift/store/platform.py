@@ -28,6 +28,10 @@ class NoSuchUser(Exception):
     """The book does not know this user."""
 
 
+class IsErased(Exception):
+    """This person has been erased: their id is never used again."""
+
+
 class RoomTaken(Exception):
     """The room is closed, or another creator's: its id can't be used."""
 
@@ -109,9 +113,14 @@ class Platform:
     # --- users and rooms ---
 
     async def put_user(self, user: User, *, by: str, now_ms: int) -> bool:
-        """Make a user, or give them that name and role; True if they are new. The same again changes nothing."""
+        """Make a user, or give them that name and role; True if they are new. The same again changes nothing.
+
+        Raises ``IsErased`` for the id of somebody who has been.
+        """
 
         async def write(sql: Sql) -> bool:
+            if await sql.row("SELECT 1 FROM erasure WHERE user_id = $1", user.id) is not None:
+                raise IsErased(user.id)
             before = await sql.row("SELECT name, role FROM person WHERE id = $1", user.id)
             after = {"name": user.name, "role": user.role}
             if before is None:
@@ -140,7 +149,7 @@ class Platform:
         """
 
         async def write(sql: Sql) -> bool:
-            creator = await sql.row("SELECT role FROM person WHERE id = $1", creator_id)
+            creator = await sql.row("SELECT role FROM living WHERE id = $1", creator_id)
             if creator != ("creator",):
                 raise NoSuchUser(creator_id)
             before = await sql.row("SELECT title, creator_id, closed_at_ms FROM room WHERE id = $1", room_id)
@@ -201,7 +210,7 @@ class Platform:
         """Ask once for a grant (more than 0) or a withdrawal of coins; raises ``NoSuchUser``, ``ValueError``."""
 
         async def begin(sql: Sql) -> dict[str, Any]:
-            if await sql.row("SELECT 1 FROM person WHERE id = $1", user_id) is None:
+            if await sql.row("SELECT 1 FROM living WHERE id = $1", user_id) is None:
                 raise NoSuchUser(user_id)
             kind = "promo" if coins > 0 else "take"
             entry = await ask_movement(sql, user_id, abs(coins), kind=kind, now_ms=now_ms)
@@ -265,7 +274,8 @@ class Platform:
             await sql.run("DELETE FROM revocation WHERE until_ms <= $1", before_ms)
             await sql.run(
                 """INSERT INTO revocation VALUES ($1, $2, $3) ON CONFLICT (user_id)
-                   DO UPDATE SET before_ms = excluded.before_ms, until_ms = excluded.until_ms""",
+                   DO UPDATE SET before_ms = excluded.before_ms, until_ms = excluded.until_ms
+                   WHERE revocation.before_ms < excluded.before_ms""",
                 *(user_id, before_ms, until_ms),
             )
             action = Action(actor=by, verb="user.revoke", subject=f"user:{user_id}", reason=reason)

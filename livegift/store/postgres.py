@@ -7,7 +7,7 @@ server that hangs to cancel would hang, too.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -123,13 +123,16 @@ class PostgresDatabase:
         return await self._run(work, _WRITE)
 
     async def _run(self, work: Work[T], begin: str) -> T:
+        return await self._guarded(lambda connection: _transact(connection, work, begin))
+
+    async def _guarded(self, use: Callable[[Any], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._timeout_ms / 1_000):
                 if self._pool is None:
                     await self._make_pool()
                 connection = await self._pool.acquire()
                 try:
-                    return await _transact(connection, work, begin)
+                    return await use(connection)
                 finally:
                     await self._pool.release(connection)
         except _REFUSED as error:
@@ -142,6 +145,15 @@ class PostgresDatabase:
             if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
                 raise  # a parameter of the wrong type is a bug of ours
             raise Unavailable(f"the book does not take this call now: {error or type(error).__name__}") from error
+
+    async def scrub(self, tables: Sequence[str]) -> None:
+        """Vacuum them: old versions of rows are removed. The server's own log keeps its past (docs/persons.md)."""
+
+        async def vacuum(connection: Any) -> None:
+            for table in tables:
+                await connection.execute(f"VACUUM {table}")
+
+        await self._guarded(vacuum)
 
     async def _make_pool(self) -> None:
         async with self._making:

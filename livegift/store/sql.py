@@ -65,6 +65,12 @@ class Database(Protocol):
         ``Unavailable`` leaves open whether it was committed.
         """
 
+    async def scrub(self, tables: Sequence[str]) -> None:
+        """See to it that what was deleted in these tables is gone from the book's files, too, as far as it can be.
+
+        Raises ``Unavailable`` if others were in the way: it may be asked again.
+        """
+
     async def close(self) -> None:
         """Let go of the connections; waits for the call under way."""
 

@@ -31,6 +31,7 @@ def connect(path: Path, *, timeout_ms: int) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only unlinked
     return connection
 
 
@@ -171,6 +172,18 @@ class SqliteDatabase:
         if self._connection is None:
             self._connection = connect(self.path, timeout_ms=self._timeout_ms)
         return run_transaction(self._connection, work, begin=begin)
+
+    async def scrub(self, tables: Sequence[str]) -> None:
+        """Bring the write-ahead log, which holds pages as they were, into the book, and empty it."""
+
+        def checkpoint() -> bool:
+            if self._connection is None:
+                self._connection = connect(self.path, timeout_ms=self._timeout_ms)
+            (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return bool(is_busy)
+
+        if await asyncio.get_running_loop().run_in_executor(self._thread, checkpoint):
+            raise Unavailable("others read the book: its write-ahead log could not be emptied")
 
     async def close(self) -> None:
         """Close the connection and end the thread; waits for the call under way."""

@@ -98,19 +98,19 @@ def _remove_book(path: Path) -> None:
 async def recover(config: Config, *, accept_older_book: bool) -> dict[str, Any]:
     """Say whether the engine knows more than the book, and give that up if told to; no server may be running."""
     await insist_on_book(config)
-    async with _engine(config) as with_engine:
+    async with engine_alone(config) as with_engine:
         return await look_or_accept(with_engine, accept=accept_older_book, now_ms=now_ms())
 
 
 async def repartition(config: Config, partitions: int) -> dict[str, Any]:
     """Change the number of the book's partitions; no server may be running. Raises ``CannotRun``, ``Fault``."""
     await insist_on_book(config)
-    async with _engine(config) as with_engine:
+    async with engine_alone(config) as with_engine:
         return await change_partitions(with_engine, load_secret(config.secret_path), partitions, timeout_ms=CARE_MS)
 
 
 @asynccontextmanager
-async def _engine(config: Config) -> AsyncIterator[Config]:
+async def engine_alone(config: Config) -> AsyncIterator[Config]:
     """Hold the data directory and yield settings that name its engine: the one given, else the embedded one."""
     with DataLock(config.data) as lock:
         await prepare(config)  # a book of an older livegift is brought up to date first

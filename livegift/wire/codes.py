@@ -42,11 +42,12 @@ HTTP: Final = {
     "unknown_route": "There is nothing at this path.",
     "method_not_allowed": "The path does not take this method; Allow names those that it takes.",
     "not_acceptable": "The answer is of a type that Accept rules out.",
+    "erased": "This person was erased; their id is never used again.",
     "too_large": "The body is larger than the server reads.",
     "unsupported_type": "The body must be JSON, and Content-Type say so if it says anything.",
     "internal": "The server has a bug; it has been logged.",
 }
-"""Codes that only HTTP has: they are about the request, not about what it asks for."""
+"""Codes that only HTTP has."""
 
 CLOSE: Final = {
     1009: "A frame was larger than 64 KiB; don't reconnect.",

@@ -14,6 +14,7 @@ from livegift.edge.api.reading import Id, body_of, context_of, id_in, json, key_
 from livegift.edge.problems import Problem
 from livegift.identity.claims import Role
 from livegift.identity.own import mint
+from livegift.store.platform import IsErased
 from livegift.wire.messages import NO_NUL
 
 TOKEN_S_MAX = 86_400
@@ -106,6 +107,7 @@ async def known(request: Request) -> User:
     bearer="key",
     scope="users:write",
     has_platform_ids=True,
+    problems=("erased",),
 )
 async def put_user(request: Request) -> Response:
     """Make a user under the platform's id, or give them a new name or role; the same again changes nothing."""
@@ -115,7 +117,10 @@ async def put_user(request: Request) -> Response:
     if name is None:
         raise Problem("bad_request", "The name can't be shown.")
     user = User(id_in(request, "user_id"), name, body.role)
-    is_new = await context.platform.put_user(user, by=key.actor, now_ms=now_ms())
+    try:
+        is_new = await context.platform.put_user(user, by=key.actor, now_ms=now_ms())
+    except IsErased as no:
+        raise Problem("erased") from no
     return json(PlatformUser(user.id, user.name, user.role), status=201 if is_new else 200)
 
 

@@ -33,7 +33,7 @@ test: $(SYNCED) tools $(MODULES)
 	luacheck --quiet livegift
 	cd $(WEB) && $(NPM) run check
 	cd $(WEB) && $(NPM) test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
 
 # Anew when a dependency, a pin or a page has changed; the constraints hold for the isolated build, too.
 $(SYNCED): pyproject.toml constraints.txt $(wildcard hatch_build.py) livegift/edge/writes.c $(PAGES)

@@ -148,6 +148,8 @@ class Config:
     """What cleans messages, names and titles before others see them: `none`, `words`, or a plug-in's name."""
     filter_words: Path | None = None
     """The file of words that `words` masks, one a line."""
+    hooks: Path | None = None
+    """The file that describes media servers whose hooks open and close rooms (docs/hooks.md); read at the start."""
     demo: bool = False
     """POST /v1/demo/login and the name picker; never for production."""
     demo_coins: int = 100_000
@@ -184,6 +186,6 @@ class Config:
     def from_json(cls, text: str) -> Self:
         """Read what ``to_json`` wrote."""
         values = json.loads(text)
-        named = ("data", "filter_words", "jwt_secret_file")
+        named = ("data", "filter_words", "jwt_secret_file", "hooks")
         paths = {name: Path(values[name]) for name in named if values[name] is not None}
         return cls(**{**values, **paths})

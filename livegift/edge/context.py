@@ -18,12 +18,14 @@ from livegift.edge.turnstile import Turnstile
 from livegift.edge.wheel import Wheel
 from livegift.filters import Clean
 from livegift.gifting import Gifting
+from livegift.hooks.settings import NamedHook
 from livegift.hub.hub import Hub
 from livegift.identity.claims import SENDING_ROLES, Claims, TokenRefused
 from livegift.identity.identity import Identity
 from livegift.store.book import Book
 from livegift.store.moderation import Moderation
 from livegift.store.platform import Platform, Revocation
+from livegift.store.stream_rooms import StreamRooms
 from livegift.telemetry import Counters
 from livegift.wire.session import error
 
@@ -49,6 +51,8 @@ class EdgeContext:
     revocations: Revocations
     moderation: Moderation
     sanctions: Sanctions
+    stream_rooms: StreamRooms
+    hooks: dict[str, NamedHook]
     gifting: Gifting
     book: Book
     hub: Hub

@@ -42,6 +42,7 @@ STATUS = {
     "insufficient_coins": 409,
     "frozen": 409,
     "limit": 409,
+    "unknown_hook": 404,
     "erased": 410,
     "unknown_route": 404,
     "method_not_allowed": 405,

@@ -47,6 +47,7 @@ from livegift.edge.writes import best
 from livegift.engine import connect
 from livegift.filters import open_filter
 from livegift.gifting import Gifting
+from livegift.hooks.settings import open_hooks
 from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
 from livegift.hub.viewer import Viewer, offer_each
@@ -61,6 +62,7 @@ from livegift.store.directory import Directory
 from livegift.store.moderation import Moderation
 from livegift.store.open import open_book, prepare
 from livegift.store.platform import Platform
+from livegift.store.stream_rooms import StreamRooms
 from livegift.telemetry import Counters
 from livegift.wire.codec import EVENT_STREAM
 from livegift.wire.messages import WalletPush
@@ -92,7 +94,7 @@ async def serve_until(
     otherwise it leaves new connections to the others at once.
     """
     assert config.redis_url is not None
-    identity, clean = await open_identity(config, secret), open_filter(config)
+    identity, clean, hooks = await open_identity(config, secret), open_filter(config), open_hooks(config.hooks)
     limits = Limits(config)
     await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
@@ -166,6 +168,8 @@ async def serve_until(
                 revocations=revocations,
                 moderation=moderation,
                 sanctions=sanctions,
+                stream_rooms=StreamRooms(book.databases[1]),
+                hooks=hooks,
                 gifting=gifting,
                 book=book,
                 hub=hub,

@@ -1,9 +1,9 @@
 """Erasing a person: out of the book, then out of the engine, in an order in which nothing comes back.
 
 Shut out first (tokens, rooms), on every edge; then wait until the book has taken all that was accepted before, since
-the journal and whoever announces it carry names; then erase in one transaction; then empty what is left of the journal; then drop the state of every room that
-may show the name, which the announcer makes anew from the book; last, let book and engine overwrite what their files
-still hold of it.
+the journal and whoever announces it carry names; then erase in one transaction; then empty what is left of the journal,
+and drop the state of every room that may show the name, which the announcer makes anew from the book; last, let book
+and engine overwrite what their files still hold of it.
 """
 
 import asyncio

@@ -189,12 +189,15 @@ class Book:
         row = await self._row(f"{_ROOM} WHERE room.id = $1", room_id)
         return RoomRow(*row) if row else None
 
-    async def rooms(self, *, limit: int = 500, behind: str | None = None) -> list[RoomRow]:
-        """Return the open rooms, oldest first; those behind a room, open or not, if one is named."""
+    async def rooms(
+        self, *, limit: int = 500, behind: str | None = None, creator_id: str | None = None
+    ) -> list[RoomRow]:
+        """Return the open rooms, of one creator if they are named, oldest first; those behind a room, open or not."""
         beyond = "AND (room.created_ms, room.id) > (SELECT created_ms, id FROM room WHERE id = $2)" if behind else ""
+        of_creator = f"AND creator_id = ${3 if behind else 2}" if creator_id is not None else ""
         rows = await self._rows(
-            f"{_ROOM} WHERE closed_at_ms IS NULL {beyond} ORDER BY room.created_ms, room.id LIMIT $1",
-            *([limit, behind] if behind else [limit]),
+            f"{_ROOM} WHERE closed_at_ms IS NULL {beyond} {of_creator} ORDER BY room.created_ms, room.id LIMIT $1",
+            *[one for one in (limit, behind, creator_id) if one is not None],
         )
         return [RoomRow(*row) for row in rows]
 

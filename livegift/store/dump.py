@@ -49,6 +49,7 @@ TABLES = {
     "policy": "creator_id, body, changed_ms",
     "checkpoint": "number, ts_ms, body, signature",
     "erasure": "user_id, erased_ms",
+    "stream": "hook, name, at_ms, room_id",
 }
 """Every table with its columns, in an order in which references come after what they refer to."""
 SINCE_SCHEMA = {
@@ -64,6 +65,7 @@ SINCE_SCHEMA = {
     "policy": 5,
     "checkpoint": 6,
     "erasure": 7,
+    "stream": 8,
 }
 """Tables that older backups do not have."""
 

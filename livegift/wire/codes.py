@@ -42,6 +42,7 @@ HTTP: Final = {
     "unknown_route": "There is nothing at this path.",
     "method_not_allowed": "The path does not take this method; Allow names those that it takes.",
     "not_acceptable": "The answer is of a type that Accept rules out.",
+    "unknown_hook": "There is no hook of this name.",
     "erased": "This person was erased; their id is never used again.",
     "too_large": "The body is larger than the server reads.",
     "unsupported_type": "The body must be JSON, and Content-Type say so if it says anything.",

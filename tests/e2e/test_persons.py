@@ -70,9 +70,7 @@ async def test_nothing_is_left_of_an_erased_person_but_ids_and_amounts(
         asked = await http.post(f"/v1/users/{sender}/coins", json=grant, headers=by_key | {"Idempotency-Key": sender})
         assert asked.status_code == 200
         why = {"reason": texts["Reason"], "seconds": 1}
-        assert (
-            await http.put(f"/v1/rooms/{room_id}/mutes/{sender}", json=why, headers=by_creator)
-        ).status_code == 200
+        assert (await http.put(f"/v1/rooms/{room_id}/mutes/{sender}", json=why, headers=by_creator)).status_code == 200
         await asyncio.sleep(1.1)
         other = await open_room(url, creator_token)
         watcher_token, _ = await login(url, "Watcher")

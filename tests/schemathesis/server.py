@@ -28,12 +28,23 @@ class DemoServer:
         return len(bugs)
 
 
+HOOK_SECRET = "a secret of the test"
+
+
+def _hooks(folder: Path) -> Path:
+    """A file that describes one hook, ``owncast``, of Luna's server."""
+    (folder / "owncast.secret").write_text(HOOK_SECRET)
+    path = folder / "hooks.toml"
+    path.write_text('[owncast]\nkind = "owncast"\ncreator = "luna"\nsecret_file = "owncast.secret"\n')
+    return path
+
+
 @contextmanager
 def demo_server(folder: Path, *more: str) -> Iterator[DemoServer]:
     """A server until the end of the block."""
     data, log = folder / "data", folder / "serve.log"
     words = ["serve", "--demo", "--data", str(data), "--port", "0", "--admin-port", "0", "--user-requests-per-s", "0"]
-    words += more
+    words += ["--hooks", str(_hooks(folder)), *more]
     with log.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "livegift.cli", *words],

@@ -1,11 +1,14 @@
 """The command line: where settings come from, what is refused, and with which exit code."""
 
 import json
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from livegift import cli
 from livegift.check import faults
@@ -13,6 +16,15 @@ from livegift.config import Config
 from livegift.errors import CannotRun
 
 COMMANDS = ["serve", "demo", "flusher", "edge", "audit", "status", "token", "check", "conformance", "trigger"]
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Iterator[None]:
+    """A command says how its process logs; the next test's process is the same."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    logging.basicConfig(handlers=[], force=True)
 
 
 @pytest.fixture(autouse=True)

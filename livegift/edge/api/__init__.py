@@ -7,6 +7,7 @@ from livegift.edge.api import (
     audit_log,
     checkpoints,
     documents,
+    hooks,
     mock_events,
     moderation,
     platform_coins,
@@ -22,7 +23,7 @@ from livegift.edge.api.resource import resources
 
 PARTS = (
     *(rooms, platform_rooms, platform_users, platform_coins, platform_events),
-    *(moderation, checkpoints, audit_log, wallets, mock_events, event_stream, documents),
+    *(moderation, checkpoints, audit_log, wallets, mock_events, event_stream, hooks, documents),
 )
 
 

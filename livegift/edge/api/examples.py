@@ -9,6 +9,7 @@ from livegift.edge.api import audit_log as log
 from livegift.edge.api import (
     checkpoints,
     documents,
+    hooks,
     mock_events,
     moderation,
     platform_coins,
@@ -101,6 +102,8 @@ _ALL: tuple[Any, ...] = (
         *("gift", User("mock-5c9f1be0d2a4e713", "Ann"), "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtb2NrIn0.c2lnbmF0dXJl"),
         *([mock_events.TriggeredGift(GIFT_ID, EVENT_ID, "rose", 9, 9)], 9, 99_991),
     ),
+    hooks.HookBody(),
+    hooks.HookAnswer(allowed=True),
     documents.Readiness(ready=True),
 )
 EXAMPLES: dict[type, Any] = {type(one): one for one in _ALL}

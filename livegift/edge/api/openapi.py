@@ -24,6 +24,7 @@ TAGS = {
     "gifts": "What can be sent, and sending it.",
     "coins": "Moving coins between the platform's shop and wallets.",
     "users": "Users under the platform's own ids: names, tokens, sessions, points.",
+    "hooks": "What media servers tell of streams that begin and end.",
     "moderation": "Who is kept from what, and what a creator takes.",
     "events": "Everything that is settled, for the platform's own books.",
     "proofs": "What anyone may check: signed checkpoints, and who did what.",

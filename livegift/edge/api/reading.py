@@ -106,16 +106,21 @@ async def body_of(request: Request, shape: type[Body]) -> Body:
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise Problem("unsupported_type", f"The body is said to be {media_type[:100]}; it must be application/json.")
+    try:
+        return msgspec.json.decode(await raw_body_of(request), type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise bad_shape(error) from error
+
+
+async def raw_body_of(request: Request) -> bytes:
+    """Return the body as it is, for what is signed over its bytes; raises ``Problem`` if it is too large."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
         # Starlette's own limit answers in plain text; ours is a problem document like every other error.
         if len(body) > BODY_BYTES_MAX:
             raise Problem("too_large", f"The body is larger than {BODY_BYTES_MAX} bytes.")
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise bad_shape(error) from error
+    return bytes(body)
 
 
 def json(value: Any, *, status: int = 200, cache: str = "no-store") -> Response:

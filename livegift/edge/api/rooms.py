@@ -68,6 +68,12 @@ class ClosedRoom(Struct, frozen=True):
     state: Literal["closed"]
 
 
+class RoomsQuery(PageQuery):
+    """Which page of the open rooms, and whose."""
+
+    creator: Text | None = None
+
+
 def routes() -> list[Route]:
     """Return these routes."""
     return [
@@ -101,11 +107,12 @@ async def create_room(request: Request) -> Response:
     return json(MadeRoom(room_id), status=201)
 
 
-@describe(tag="rooms", answer=RoomList, query=PageQuery)
+@describe(tag="rooms", answer=RoomList, query=RoomsQuery)
 async def rooms(request: Request) -> Response:
-    """List the open rooms, oldest first."""
-    context, query = context_of(request), query_of(request, PageQuery)
-    found = await context.book.rooms(limit=query.limit + 1, behind=PAGES.place(query.cursor))
+    """List the open rooms, oldest first; of one creator, if they are named."""
+    context, query = context_of(request), query_of(request, RoomsQuery)
+    behind = PAGES.place(query.cursor)
+    found = await context.book.rooms(limit=query.limit + 1, behind=behind, creator_id=query.creator)
     shown, behind = PAGES.page(found, query.limit, lambda row: row.id)
     counts = await context.hub.counts_of([row.id for row in shown])
     return json(RoomList([Room(*_room(row, counts[row.id])) for row in shown], behind))

@@ -6,6 +6,7 @@ at the start and not a surprise at three in the morning.
 
 import difflib
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -55,6 +56,9 @@ _RANGES = {
 }
 
 
+BASE_PATH = r"(/[A-Za-z0-9._~-]+)*"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the check: what was looked at, what was found, and what to do about it (None: nothing)."""
@@ -70,6 +74,8 @@ def faults(config: Config) -> Iterator[str]:
         yield fault
     if config.demo and config.environment == "production":
         yield "demo is on and environment is production: a demo gives coins to everybody who asks."
+    if not re.fullmatch(BASE_PATH, config.base_path):
+        yield f"base_path is {config.base_path!r}; it must begin with a slash and end with none, as /gifts."
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name in _CHOICES and value not in _CHOICES[field.name]:

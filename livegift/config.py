@@ -20,6 +20,8 @@ class Config:
     """Address of the public port. A proxy with TLS stands in front of it."""
     port: int = 8000
     """Public port: WebSocket, HTTP API and pages. 0 takes a free one."""
+    base_path: str = ""
+    """Path below which all of the public port is, as `/gifts`, where a proxy passes on a part of a site as it is."""
     admin_port: int = 8001
     """Port of /livez, /readyz, /status and /metrics, on the same host; 0 takes a free one."""
     workers: int = 1

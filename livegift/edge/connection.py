@@ -149,7 +149,8 @@ class Connection(GiftNews, Heartbeat):
         parser.receive_data(bytes(self._tail))
         self._tail = None
         context = self.context
-        self._address = answer(parser, context.limits, self._peer or "", is_draining=context.is_draining)
+        base, peer = context.config.base_path, self._peer or ""
+        self._address = answer(parser, context.limits, peer, base_path=base, is_draining=context.is_draining)
         self._send_parsers_bytes(parser)
         if parser.state is OPEN:
             self.codec = CODECS.get(parser.subprotocol or "", JSON)

@@ -23,7 +23,7 @@ def handshake_parser(*, frame_bytes_max: int) -> ServerProtocol:
     )
 
 
-def answer(parser: ServerProtocol, limits: Limits, peer: str, *, is_draining: bool) -> str | None:
+def answer(parser: ServerProtocol, limits: Limits, peer: str, *, is_draining: bool, base_path: str = "") -> str | None:
     """Answer the request, if all of it has come; the answer's bytes are the parser's to send.
 
     Returns the address that the connection is counted for, if it is let in.
@@ -32,7 +32,7 @@ def answer(parser: ServerProtocol, limits: Limits, peer: str, *, is_draining: bo
         if isinstance(event, Request):
             hops = ", ".join(event.headers.get_all("X-Forwarded-For"))
             address = sys.intern(limits.proxies.client_of(peer, hops))
-            refusal = _refusal_of(event, limits, address, is_draining=is_draining)
+            refusal = _refusal_of(event, limits, address, path=base_path + PATH, is_draining=is_draining)
             response = parser.accept(event) if refusal is None else parser.reject(*refusal)
             if refusal is not None and refusal[0] in (429, 503):
                 response.headers["Retry-After"] = str(RETRY_S)
@@ -44,10 +44,12 @@ def answer(parser: ServerProtocol, limits: Limits, peer: str, *, is_draining: bo
     return None
 
 
-def _refusal_of(request: Request, limits: Limits, address: str, *, is_draining: bool) -> tuple[int, str] | None:
+def _refusal_of(
+    request: Request, limits: Limits, address: str, *, path: str, is_draining: bool
+) -> tuple[int, str] | None:
     """Return status and text with which it is refused, or None: then the address has one connection more."""
-    if request.path.partition("?")[0] != PATH:
-        return 404, "The WebSocket is at /v1/ws.\n"
+    if request.path.partition("?")[0] != path:
+        return 404, f"The WebSocket is at {path}.\n"
     if is_draining:
         return 503, "This server is about to stop.\n"
     if not limits.allows_origin(request.headers.get("Origin"), request.headers.get("Host", "")):

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from livegift.edge.problems import base_of
 
 WEB = Path(__file__).parent.parent / "web"
 MISSING = "The pages are not built: run `make demo` in a checkout, or install livegift with pip, which builds them.\n"
@@ -59,12 +61,20 @@ def page_of(name: str, headers: Mapping[str, str] = NO_MORE) -> Callable[[Reques
     """Return what answers with a built page."""
     media_type = "text/javascript" if name.endswith(".js") else "text/plain" if name.endswith(".ts") else None
 
-    async def page(_: Request) -> Response:
+    async def page(request: Request) -> Response:
         if not WEB.is_dir():
             return PlainTextResponse(MISSING, 503)
         path = WEB / name
         if not path.is_file():
             raise HTTPException(404, f"there is no {name}")
-        return FileResponse(path, headers={"Cache-Control": "no-cache", **headers}, media_type=media_type)
+        base, told = base_of(request.scope), {"Cache-Control": "no-cache", **headers}
+        if base and name.endswith(".html"):
+            return HTMLResponse(_below(base, path.read_text()), headers=told)
+        return FileResponse(path, headers=told, media_type=media_type)
 
     return page
+
+
+def _below(base: str, page: str) -> str:
+    """Return a page whose files are below that path, and whose scripts find it at its root element (``ui/base.js``)."""
+    return page.replace('"/assets/', f'"{base}/assets/').replace("<html ", f'<html data-base="{base}" ', 1)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import structlog
@@ -15,6 +16,8 @@ from livegift.edge.request_ids import HEADER, request_id_of
 from livegift.errors import Fault
 from livegift.wire.codes import HTTP, REFUSALS, TEMPORARY
 
+BASE = "livegift.base_path"
+"""Where a request's scope holds the path that all of livegift is below, if it is below one (``based.py``)."""
 MEDIA_TYPE = "application/problem+json"
 TITLES = REFUSALS | TEMPORARY | HTTP
 """What each code means; where its ``type`` points to, it is explained."""
@@ -110,10 +113,16 @@ def bad_shape(error: msgspec.MsgspecError | UnicodeDecodeError) -> Problem:
     return bad_field(field, f"{message}.") if field else Problem("bad_request", f"{message}.")
 
 
+def base_of(scope: Mapping[str, Any]) -> str:
+    """Return what paths that are told to the outside begin with: '' or as ``/gifts``."""
+    return str(scope.get(BASE, ""))
+
+
 def problem_response(
     code: str,
     detail: str,
     *,
+    base: str = "",
     status: int | None = None,
     retry_after_ms: int | None = None,
     errors: Sequence[FieldError] = (),
@@ -128,7 +137,7 @@ def problem_response(
     if retry_after_ms:
         more["Retry-After"] = str(max(1, math.ceil(retry_after_ms / 1_000)))
     document = ProblemDocument(
-        type=f"/docs/protocol#{code}",
+        type=f"{base}/docs/protocol#{code}",
         title=TITLES[code],
         status=status,
         detail=detail,
@@ -140,30 +149,33 @@ def problem_response(
     return Response(msgspec.json.encode(document), status, more, media_type=MEDIA_TYPE)
 
 
-async def on_problem(_: Request, error: Exception) -> Response:
+async def on_problem(request: Request, error: Exception) -> Response:
     """Answer a ``Problem``."""
     assert isinstance(error, Problem)
-    return problem_response(error.code, error.detail, errors=error.errors, headers=None, **error.fields)
+    return problem_response(
+        error.code, error.detail, errors=error.errors, headers=None, base=base_of(request.scope), **error.fields
+    )
 
 
-async def on_fault(_: Request, fault: Exception) -> Response:
+async def on_fault(request: Request, fault: Exception) -> Response:
     """Answer a fault: 503, and when to try again."""
     assert isinstance(fault, Fault)
-    return problem_response(fault.code, TEMPORARY[fault.code], retry_after_ms=fault.retry_after_ms)
+    why, base = TEMPORARY[fault.code], base_of(request.scope)
+    return problem_response(fault.code, why, retry_after_ms=fault.retry_after_ms, base=base)
 
 
-async def on_http(_: Request, error: Exception) -> Response:
+async def on_http(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: no such route, wrong method, a body too large."""
     assert isinstance(error, HTTPException)
     code = {404: "unknown_route", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
     detail = TITLES[code] if error.detail in ("Not Found", "Method Not Allowed") else error.detail
-    return problem_response(code, detail, status=error.status_code, headers=error.headers)
+    return problem_response(code, detail, status=error.status_code, headers=error.headers, base=base_of(request.scope))
 
 
-async def on_gone(_: Request, error: Exception) -> Response:
+async def on_gone(request: Request, error: Exception) -> Response:
     """Answer who has left amid their body: nobody hears it, and it is no bug."""
     assert isinstance(error, ClientDisconnect)
-    return problem_response("bad_request", "The body did not come to its end.")
+    return problem_response("bad_request", "The body did not come to its end.", base=base_of(request.scope))
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
@@ -171,7 +183,7 @@ async def on_bug(request: Request, error: Exception) -> Response:
     # This stands outside of all middleware: nothing else names the request any more.
     name = request_id_of(request.scope)
     log.error("request_failed", path=request.url.path, request=name, exc_info=error)
-    return problem_response("internal", TITLES["internal"], headers={HEADER: name})
+    return problem_response("internal", TITLES["internal"], headers={HEADER: name}, base=base_of(request.scope))
 
 
 HANDLERS = {

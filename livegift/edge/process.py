@@ -29,6 +29,7 @@ from livegift.config import Config
 from livegift.domain.cursor import Cursors
 from livegift.edge import api, garbage, pages
 from livegift.edge.admission import Admission
+from livegift.edge.based import Based
 from livegift.edge.connection import Connection, bind
 from livegift.edge.context import EdgeContext
 from livegift.edge.drain import drain
@@ -281,6 +282,7 @@ def make_app(context: EdgeContext) -> Starlette:
         routes=[*api.routes(), *pages.routes()],
         exception_handlers=HANDLERS,
         middleware=[
+            Middleware(Based, base=context.config.base_path),
             Middleware(RequestIds),
             Middleware(SecureASGIMiddleware, secure=security_headers()),
             *_cross_origin(context),
@@ -289,6 +291,7 @@ def make_app(context: EdgeContext) -> Starlette:
         ],
     )
     app.state.context = context
+    app.router.redirect_slashes = not context.config.base_path  # it would send people to outside of it
     return app
 
 

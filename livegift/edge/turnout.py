@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from livegift.domain.keys import PREFIX
 from livegift.edge.limits import Limits
-from livegift.edge.problems import problem_response
+from livegift.edge.problems import base_of, problem_response
 from livegift.wire.codes import TEMPORARY
 
 
@@ -22,7 +22,9 @@ class Turnout:
         if not wait_ms:
             await self._app(scope, receive, send)
             return
-        answer = problem_response("rate_limited", TEMPORARY["rate_limited"], status=429, retry_after_ms=wait_ms)
+        answer = problem_response(
+            "rate_limited", TEMPORARY["rate_limited"], status=429, retry_after_ms=wait_ms, base=base_of(scope)
+        )
         await answer(scope, receive, send)
 
     def _wait_ms(self, scope: Scope) -> int:

@@ -130,7 +130,7 @@ class Supervisor:
         *,
         bots: bool,
     ) -> None:
-        self.addresses = Addresses(address(public), address(admin))
+        self.addresses = Addresses(address(public) + config.base_path, address(admin))
         self._admin_socket = admin
         self._valkey = valkey
         self._valkey_starts = 1

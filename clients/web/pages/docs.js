@@ -1,5 +1,6 @@
 // /docs and /docs/protocol: what this server serves, out of the two documents that it makes of its own code.
 
+import { at } from "../ui/base.js";
 import { Brand } from "../ui/bits.js";
 import { Words } from "../ui/docs-bits.js";
 import { finder } from "../ui/docs-find.js";
@@ -13,7 +14,7 @@ import { ThemeToggle } from "../ui/theme-toggle.js";
 /** @import {AsyncApi} from "../ui/docs-protocol.js" */
 /** @typedef {{id: string, name: string, links: {id: string, text: string, method?: string}[], body: unknown}} Part */
 
-const isProtocol = location.pathname.startsWith("/docs/protocol");
+const isProtocol = location.pathname.startsWith(at("/docs/protocol"));
 /** @type {Signal<{http: OpenApi, socket: AsyncApi} | null>} */
 const documents = signal(null);
 const isLost = signal(false);
@@ -23,7 +24,7 @@ const chosen = signal(location.hash.slice(1));
 async function load() {
   try {
     const [http, socket] = await Promise.all(
-      ["/v1/openapi.json", "/v1/asyncapi.json"].map(async (path) => {
+      ["/v1/openapi.json", "/v1/asyncapi.json"].map(at).map(async (path) => {
         const answer = await fetch(path);
         if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
         return answer.json();
@@ -119,14 +120,14 @@ const Intro = () => {
     <h1>${isProtocol ? "WebSocket protocol" : "HTTP API"}</h1>
     <p class="dim"><${Words} text=${isProtocol ? told.socket.info.description : told.http.info.description} /></p>
     <p class="dim" id="versions">What is in v1 stays, with its meaning, its type and its unit; what is to go says so a year ahead, in the headers${" "}
-      <code>Deprecation</code> and <code>Sunset</code>. For programs: <a href=${isProtocol ? "/v1/asyncapi.json" : "/v1/openapi.json"}>${isProtocol ? "asyncapi.json" : "openapi.json"}</a>.</p>
+      <code>Deprecation</code> and <code>Sunset</code>. For programs: <a href=${at(isProtocol ? "/v1/asyncapi.json" : "/v1/openapi.json")}>${isProtocol ? "asyncapi.json" : "openapi.json"}</a>.</p>
   </header>`;
 };
 
 function Body() {
   if (isLost.value) return html`<p class="problem" role="alert">The documents can't be loaded. <a href=${location.pathname}>Try again.</a></p>`;
   if (!documents.value) return html`<p class="dim" aria-busy="true">Loading …</p>`;
-  if (!parts.value.length) return html`<p class="nothing">Nothing here has “${query.value}” in it. <a href=${isProtocol ? "/docs" : "/docs/protocol"}>Look in the ${isProtocol ? "HTTP API" : "WebSocket protocol"}.</a></p>`;
+  if (!parts.value.length) return html`<p class="nothing">Nothing here has “${query.value}” in it. <a href=${at(isProtocol ? "/docs" : "/docs/protocol")}>Look in the ${isProtocol ? "HTTP API" : "WebSocket protocol"}.</a></p>`;
   return parts.value.map(
     (part) => html`<section key=${part.id} class="part" id=${part.id}><h2>${part.name}</h2>${part.body}</section>`,
   );
@@ -140,8 +141,8 @@ function Page() {
   return html`<header class="bar docs-bar">
       <${Brand} />
       <nav class="tabs" aria-label="Documents">
-        <a href="/docs" aria-current=${isProtocol ? null : "page"}>HTTP</a>
-        <a href="/docs/protocol" aria-current=${isProtocol ? "page" : null}>WebSocket</a>
+        <a href=${at("/docs")} aria-current=${isProtocol ? null : "page"}>HTTP</a>
+        <a href=${at("/docs/protocol")} aria-current=${isProtocol ? "page" : null}>WebSocket</a>
       </nav>
       <span class="bar-space"></span><${Search} /><${ThemeToggle} />
     </header>

@@ -1,6 +1,7 @@
 // /: who is live now, and what this is.
 
 import { Api } from "../sdk/api.js";
+import { BASE, at } from "../ui/base.js";
 import { Avatar, Brand, Icon } from "../ui/bits.js";
 import { hueOf, short } from "../ui/format.js";
 import { html, render, signal } from "../ui/html.js";
@@ -17,7 +18,7 @@ const FACTS = [
   ["Proved", "Every coin is in a double-entry book that anyone can audit, live."],
 ];
 
-const api = new Api();
+const api = new Api(BASE);
 /** @type {Signal<RoomInfo[] | null>} */
 const rooms = signal(null);
 const isLost = signal(false);
@@ -33,7 +34,7 @@ async function look() {
 
 /** @param {{room: RoomInfo}} props */
 const RoomCard = ({ room }) =>
-  html`<a class="room-card" href=${`/r/${encodeURIComponent(room.id)}`} data-testid="room-link" style=${{ "--hue": String(hueOf(room.creator.id)) }}>
+  html`<a class="room-card" href=${at(`/r/${encodeURIComponent(room.id)}`)} data-testid="room-link" style=${{ "--hue": String(hueOf(room.creator.id)) }}>
     <div class="room-thumb">
       <span class="badge">Live</span>
       <span class="total"><${Icon} name="eye" /><b>${short(room.viewers)}</b><span class="sr-only"> viewers</span></span>
@@ -45,7 +46,7 @@ const RoomCard = ({ room }) =>
 function Rooms() {
   if (isLost.value && !rooms.value) return html`<p class="problem" role="alert">The server can't be reached. Trying again …</p>`;
   if (!rooms.value) return html`<div class="room-grid" aria-busy="true"><i class="room-ghost"></i><i class="room-ghost"></i></div>`;
-  if (!rooms.value.length) return html`<p class="dim">Nobody is live. <a href="/studio">Open the first room.</a></p>`;
+  if (!rooms.value.length) return html`<p class="dim">Nobody is live. <a href=${at("/studio")}>Open the first room.</a></p>`;
   return html`<div class="room-grid">${rooms.value.map((room) => html`<${RoomCard} key=${room.id} room=${room} />`)}</div>`;
 }
 
@@ -53,7 +54,7 @@ const Page = () =>
   html`<div class="landing">
     <header class="bar">
       <${Brand} /><span class="bar-space"></span><${ThemeToggle} />
-      <a class="button" href="/studio">Studio</a>
+      <a class="button" href=${at("/studio")}>Studio</a>
     </header>
     <main>
       <section class="hero">
@@ -62,7 +63,7 @@ const Page = () =>
           <p class="dim">The open, self-hosted gifting server. Put it beside your video: viewers send gifts, the room sees them at once, creators earn.</p>
         </div>
         <div class="floating" aria-hidden="true">
-          ${FLOATING.map((gift) => html`<img key=${gift} class=${`float-${gift}`} src=${`/assets/gifts/${gift}.svg`} alt="" />`)}
+          ${FLOATING.map((gift) => html`<img key=${gift} class=${`float-${gift}`} src=${at(`/assets/gifts/${gift}.svg`)} alt="" />`)}
         </div>
       </section>
       <h2>Live now</h2>
@@ -71,7 +72,7 @@ const Page = () =>
         ${FACTS.map(([name, text]) => html`<article class="card" key=${name}><h3>${name}</h3><p class="dim">${text}</p></article>`)}
       </section>
     </main>
-    <footer class="dim">livegift is open source under Apache-2.0. Gift art: Noto Emoji. <a href="/docs">API</a> · <a href="/assets/NOTICES.txt">Notices</a></footer>
+    <footer class="dim">livegift is open source under Apache-2.0. Gift art: Noto Emoji. <a href=${at("/docs")}>API</a> · <a href=${at("/assets/NOTICES.txt")}>Notices</a></footer>
   </div>`;
 
 render(html`<${Page} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

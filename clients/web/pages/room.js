@@ -1,6 +1,7 @@
 // /r/<room>: watch and gift. The room is shown at once; gifting begins with a name.
 
 import { Api } from "../sdk/api.js";
+import { BASE, at } from "../ui/base.js";
 import { Brand, Icon } from "../ui/bits.js";
 import { Lamp, OfflineBanner } from "../ui/connection-state.js";
 import { Feed } from "../ui/feed.js";
@@ -19,8 +20,8 @@ import { Viewer } from "../ui/viewer.js";
 /** @import {Stage} from "../stage/stage.js" */
 /** @import {Person} from "../ui/person.js" */
 
-const api = new Api();
-const roomId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const api = new Api(BASE);
+const roomId = decodeURIComponent(location.pathname.slice(BASE.length).split("/")[2] ?? "");
 
 /** @type {Signal<RoomDetail | null>} */
 const room = signal(null);
@@ -120,7 +121,7 @@ function Watching({ found }) {
     <div class="dock">
       ${viewer.value
         ? isClosed
-          ? html`<section class="card ended" data-testid="room-closed"><h2>This live has ended</h2><a class="button" href="/">See who is live</a></section>`
+          ? html`<section class="card ended" data-testid="room-closed"><h2>This live has ended</h2><a class="button" href=${at("/")}>See who is live</a></section>`
           : html`<${GiftPanel}
               gifts=${catalogue.value.gifts}
               balance=${live?.balance.value ?? null}
@@ -139,7 +140,7 @@ function Watching({ found }) {
 }
 
 /** @param {string} gift */
-const imageOf = (gift) => catalogue.value.gifts.find(({ id }) => id === gift)?.image ?? "/assets/icon.svg";
+const imageOf = (gift) => catalogue.value.gifts.find(({ id }) => id === gift)?.image ?? at("/assets/icon.svg");
 
 function Page() {
   const live = viewer.value?.live;
@@ -152,7 +153,7 @@ function Page() {
         ? html`<section class="card lost" role="alert">
             <h1>Nothing live here</h1>
             <p class="dim">${problem.value}</p>
-            <a class="button is-primary" href="/">See who is live</a>
+            <a class="button is-primary" href=${at("/")}>See who is live</a>
           </section>`
         : room.value
           ? html`<${Watching} found=${room.value} />`

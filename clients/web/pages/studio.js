@@ -2,6 +2,7 @@
 // reached the server's logs, leaves the address as soon as it is read.
 
 import { Api } from "../sdk/api.js";
+import { BASE, at } from "../ui/base.js";
 import { Brand, Icon } from "../ui/bits.js";
 import { Lamp, OfflineBanner } from "../ui/connection-state.js";
 import { batch, effect, html, render, signal } from "../ui/html.js";
@@ -21,7 +22,7 @@ import { Toasts } from "../ui/toasts.js";
 const ROOM_KEY = "livegift.studio.room";
 const CHART_MS = 1_000;
 
-const api = new Api();
+const api = new Api(BASE);
 /** @type {Signal<Person | null>} */
 const person = signal(null);
 /** @type {Signal<RoomInfo[]>} */
@@ -142,7 +143,7 @@ function Page() {
           room=${now.room}
           live=${now.live}
           series=${series.value}
-          imageOf=${(/** @type {string} */ gift) => images.value.get(gift) ?? "/assets/icon.svg"}
+          imageOf=${(/** @type {string} */ gift) => images.value.get(gift) ?? at("/assets/icon.svg")}
           onClose=${closeRoom}
           onLeave=${() => standUp(null)}
         />`

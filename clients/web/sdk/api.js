@@ -19,14 +19,14 @@ import { LivegiftError } from "./protocol.js";
 const PAGE_ROOMS = 500;
 
 export class Api {
-  /** @param {string} base of the server, such as `https://gifts.example`; empty for the page's own */
+  /** @param {string} base of the server, such as `https://gifts.example`, or a path on the page's own; empty for its root */
   constructor(base = "") {
     this.base = base.replace(/\/$/, "");
   }
 
   /** Where the WebSocket is. */
   get socketUrl() {
-    const url = new URL("/v1/ws", this.base || location.href);
+    const url = new URL(`${this.base}/v1/ws`, globalThis.location?.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     return url.href;
   }

@@ -1,5 +1,6 @@
 // Small pieces that every page uses: avatar, coin, amount, icons, brand.
 
+import { at } from "./base.js";
 import { hueOf, initialOf, number } from "./format.js";
 import { html } from "./html.js";
 
@@ -21,8 +22,8 @@ export const Coins = ({ coins, label = "coins" }) =>
   html`<span class="coins"><${Coin} />${number(coins)}<span class="sr-only"> ${label}</span></span>`;
 
 /** @param {{href?: string}} props */
-export const Brand = ({ href = "/" }) =>
-  html`<a class="brand" href=${href} aria-label="livegift"><img src="/assets/icon.svg" alt="" width="28" height="28" /><span>livegift</span></a>`;
+export const Brand = ({ href = at("/") }) =>
+  html`<a class="brand" href=${href} aria-label="livegift"><img src=${at("/assets/icon.svg")} alt="" width="28" height="28" /><span>livegift</span></a>`;
 
 const PATHS = {
   eye: "M2 12s3.6-7 10-7 10 7 10 7-3.6 7-10 7S2 12 2 12zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z",

@@ -1,5 +1,6 @@
 // Pieces of the documents' page: words with code in them, tables of fields, code to copy.
 
+import { at } from "./base.js";
 import { Icon } from "./bits.js";
 import { html, useSignal } from "./html.js";
 
@@ -10,7 +11,7 @@ export const Words = ({ text }) =>
   html`${text.replaceAll("``", "`").split("`").map((part, place) => (place % 2 ? html`<code key=${place}>${part}</code>` : part))}`;
 
 /** A link to what explains a code. @param {{code: string}} props */
-export const Code = ({ code }) => html`<a class="code-link" href=${`/docs/protocol#${code}`}><code>${code}</code></a>`;
+export const Code = ({ code }) => html`<a class="code-link" href=${at(`/docs/protocol#${code}`)}><code>${code}</code></a>`;
 
 /** @param {{text: string, label: string}} props */
 export function Snippet({ text, label }) {

@@ -1,5 +1,6 @@
 // The HTTP API: every operation of /v1/openapi.json, by its tag.
 
+import { BASE } from "./base.js";
 import { Code, Fields, Snippet, Words } from "./docs-bits.js";
 import { curlOf } from "./docs-curl.js";
 import { fieldsOf, limitsOf, resolved, typeOf } from "./docs-schema.js";
@@ -103,7 +104,7 @@ export function OperationCard({ one, components }) {
     <p class="asker dim">Asked by ${askerOf(told)}.</p>
     ${parameters.length ? html`<h4>Parameters</h4><${Parameters} parameters=${parameters} components=${components} />` : null}
     ${body ? html`<h4>Body</h4><${Fields} fields=${fieldsOf(body, components)} caption="Fields of the body" />` : null}
-    <${Snippet} label="curl" text=${curlOf(location.origin, asked)} />
+    <${Snippet} label="curl" text=${curlOf(location.origin + BASE, asked)} />
     <details class="more" open=${matchMedia("(min-width: 900px)").matches}><summary>Answers and refusals</summary><${Answers} told=${told} components=${components} /></details>
   </article>`;
 }

@@ -1,5 +1,6 @@
 // The creator's desk while a room is live: points, session, chart, top senders, every gift, and the end.
 
+import { at } from "./base.js";
 import { Coin } from "./bits.js";
 import { Feed } from "./feed.js";
 import { number } from "./format.js";
@@ -48,7 +49,7 @@ function CloseRoom({ onClose }) {
 
 /** @param {{room: RoomInfo}} props */
 function Share({ room }) {
-  const url = new URL(`/r/${encodeURIComponent(room.id)}`, location.href).href;
+  const url = new URL(at(`/r/${encodeURIComponent(room.id)}`), location.href).href;
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(url);

@@ -1,5 +1,6 @@
 // The viewer's page, joined: sends gifts and puts what happens on the stage.
 
+import { at } from "./base.js";
 import { LiveRoom } from "./live-room.js";
 import { toast } from "./toasts.js";
 
@@ -27,7 +28,7 @@ export class Viewer {
   }
 
   /** @param {string} gift */
-  imageOf = (gift) => this.images.get(gift) ?? "/assets/icon.svg";
+  imageOf = (gift) => this.images.get(gift) ?? at("/assets/icon.svg");
 
   /** @param {Choice} choice */
   send({ gift, count, message, anonymous }) {

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from livegift.edge.api.describing import Operation, describe, operations_of
 from livegift.edge.api.openapi import openapi
 from livegift.edge.api.reading import context_of, json
+from livegift.edge.problems import base_of
 from livegift.wire.asyncapi import asyncapi
 
 KEEP = "public, max-age=300"
@@ -36,13 +37,13 @@ def openapi_of(others: Sequence[Operation], examples: Mapping[type, object]) -> 
     """Return the operation that tells of all others, and of itself."""
 
     @cache
-    def document() -> bytes:
-        return msgspec.json.encode(openapi([*others, *itself], examples))
+    def document(base: str) -> bytes:
+        return msgspec.json.encode(openapi([*others, *itself], examples) | {"servers": [{"url": base or "/"}]})
 
     @describe(tag="server", answer=dict[str, Any])
-    async def openapi_json(_: Request) -> Response:
+    async def openapi_json(request: Request) -> Response:
         """Read the HTTP API as an OpenAPI document: this one."""
-        return json(msgspec.Raw(document()), cache=KEEP)
+        return json(msgspec.Raw(document(base_of(request.scope))), cache=KEEP)
 
     itself = operations_of([Route("/v1/openapi.json", openapi_json)])
     return itself

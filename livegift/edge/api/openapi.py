@@ -97,7 +97,6 @@ def openapi(operations: Sequence[Operation], examples: Mapping[type, object]) ->
             f"clients ignore what they don't know. This is livegift {__version__}.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": SCHEMES},

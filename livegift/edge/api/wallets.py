@@ -11,7 +11,7 @@ from livegift.clock import now_ms
 from livegift.edge.api.describing import describe
 from livegift.edge.api.paging import Number, PageQuery, Pages, Text
 from livegift.edge.api.reading import body_of, claims_of, context_of, json, query_of
-from livegift.edge.problems import Problem
+from livegift.edge.problems import Problem, base_of
 from livegift.identity.own import mint
 from livegift.store.wallet_rows import WalletPlace, wallet_rows
 from livegift.wire.messages import User as Person
@@ -99,9 +99,9 @@ async def demo_login(request: Request) -> Response:
 @describe(tag="gifts", answer=GiftList)
 async def catalogue(request: Request) -> Response:
     """List all gifts that can be sent, and the version of the list."""
-    found = await context_of(request).book.catalogue()
+    found, base = await context_of(request).book.catalogue(), base_of(request.scope)
     gifts = [
-        CatalogueGift(gift.id, gift.name, gift.price_coins, gift.tier, gift.streakable, gift.image)
+        CatalogueGift(gift.id, gift.name, gift.price_coins, gift.tier, gift.streakable, base + gift.image)
         for gift in found.gifts
         if gift.active
     ]

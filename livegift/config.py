@@ -144,6 +144,22 @@ class Config:
     """How far the platform's clock may be from ours."""
     jwt_believed_s_max: int = 900
     """How long after its `iat` a token is believed at most, whatever its `exp`; a connection then needs a new one."""
+    oidc_issuer: str | None = None
+    """The OpenID provider that signs creators in to the studio, as its tokens name it; docs/identity.md."""
+    oidc_client_id: str | None = None
+    """What the provider calls this server."""
+    oidc_client_secret_file: Path | None = None
+    """File that holds the client's secret; none for a public client, which PKCE protects in any case."""
+    oidc_claims: str | None = None
+    """Where the provider's ID tokens say what, as `jwt_claims`."""
+    oidc_roles: str | None = None
+    """The provider's roles as ours, as `jwt_roles`."""
+    oidc_default_role: str = "creator"
+    """The role of somebody whom the provider gives none of ours."""
+    oidc_session_s: int = 28_800
+    """How long somebody who signed in stays so: a long evening."""
+    public_url: str | None = None
+    """Where people reach this server, with `base_path` if there is one and without a slash at the end; for OIDC."""
     adults_only: bool = False
     """Only whose token says `adult` may send gifts, and open rooms to receive them."""
     filter: str = "none"
@@ -188,6 +204,6 @@ class Config:
     def from_json(cls, text: str) -> Self:
         """Read what ``to_json`` wrote."""
         values = json.loads(text)
-        named = ("data", "filter_words", "jwt_secret_file", "hooks")
+        named = ("data", "filter_words", "jwt_secret_file", "hooks", "oidc_client_secret_file")
         paths = {name: Path(values[name]) for name in named if values[name] is not None}
         return cls(**{**values, **paths})

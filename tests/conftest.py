@@ -63,7 +63,8 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
 
     def start(data: Path, *args: str, command: str = "serve") -> Serving:
         errors = tmp_path / f"serve-{len(started)}.log"
-        words = [command, "--data", str(data), "--port", "0", "--admin-port", "0", *args]
+        port = () if "--port" in args else ("--port", "0")
+        words = [command, "--data", str(data), *port, "--admin-port", "0", *args]
         with errors.open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "livegift.cli", *words],

@@ -22,6 +22,7 @@ from livegift.hooks.settings import NamedHook
 from livegift.hub.hub import Hub
 from livegift.identity.claims import SENDING_ROLES, Claims, TokenRefused
 from livegift.identity.identity import Identity
+from livegift.identity.oidc import Oidc
 from livegift.store.book import Book
 from livegift.store.moderation import Moderation
 from livegift.store.platform import Platform, Revocation
@@ -45,6 +46,7 @@ class EdgeContext:
     secret: bytes
     limits: Limits
     identity: Identity
+    oidc: Oidc | None
     clean: Clean
     platform: Platform
     keyring: Keyring

@@ -68,13 +68,15 @@ def page_of(name: str, headers: Mapping[str, str] = NO_MORE) -> Callable[[Reques
         if not path.is_file():
             raise HTTPException(404, f"there is no {name}")
         base, told = base_of(request.scope), {"Cache-Control": "no-cache", **headers}
-        if base and name.endswith(".html"):
-            return HTMLResponse(_below(base, path.read_text()), headers=told)
+        has_login = name == "studio.html" and request.app.state.context.oidc is not None
+        if name.endswith(".html") and (base or has_login):
+            return HTMLResponse(_told(path.read_text(), base, has_login=has_login), headers=told)
         return FileResponse(path, headers=told, media_type=media_type)
 
     return page
 
 
-def _below(base: str, page: str) -> str:
-    """Return a page whose files are below that path, and whose scripts find it at its root element (``ui/base.js``)."""
-    return page.replace('"/assets/', f'"{base}/assets/').replace("<html ", f'<html data-base="{base}" ', 1)
+def _told(page: str, base: str, *, has_login: bool) -> str:
+    """Return a page that knows where it is and whether people sign in: its root element says so (``ui/base.js``)."""
+    told = f'data-base="{base}"' + ' data-login=""' * has_login
+    return page.replace('"/assets/', f'"{base}/assets/').replace("<html ", f"<html {told} ", 1)

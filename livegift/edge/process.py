@@ -27,7 +27,7 @@ from starlette_compress import CompressMiddleware
 from livegift.clock import monotonic_ms
 from livegift.config import Config
 from livegift.domain.cursor import Cursors
-from livegift.edge import api, garbage, pages
+from livegift.edge import api, garbage, login, pages
 from livegift.edge.admission import Admission
 from livegift.edge.based import Based
 from livegift.edge.connection import Connection, bind
@@ -53,6 +53,7 @@ from livegift.hub.hub import Hub
 from livegift.hub.stored import Rooms
 from livegift.hub.viewer import Viewer, offer_each
 from livegift.identity.identity import open_identity
+from livegift.identity.oidc import Oidc
 from livegift.ledger.keys import LedgerKeys
 from livegift.ledger.ledger import Ledger
 from livegift.ledger.news import News
@@ -96,7 +97,7 @@ async def serve_until(
     """
     assert config.redis_url is not None
     identity, clean, hooks = await open_identity(config, secret), open_filter(config), open_hooks(config.hooks)
-    limits = Limits(config)
+    limits, oidc = Limits(config), Oidc.opened(config, secret)
     await prepare(config)
     client = connect(config.redis_url, timeout_ms=config.redis_timeout_ms)
     book = open_book(config)
@@ -163,6 +164,7 @@ async def serve_until(
                 secret=secret,
                 limits=limits,
                 identity=identity,
+                oidc=oidc,
                 clean=clean,
                 platform=platform,
                 keyring=Keyring(platform),
@@ -279,7 +281,7 @@ def _uvicorn_config(context: EdgeContext) -> uvicorn.Config:
 def make_app(context: EdgeContext) -> Starlette:
     """Return the HTTP application of this process."""
     app = Starlette(
-        routes=[*api.routes(), *pages.routes()],
+        routes=[*api.routes(), *login.routes(), *pages.routes()],
         exception_handlers=HANDLERS,
         middleware=[
             Middleware(Based, base=context.config.base_path),

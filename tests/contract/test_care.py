@@ -123,6 +123,7 @@ def test_a_book_of_the_version_before_is_cared_for(serving: Callable[..., Servin
 
     def make_older() -> None:
         with closing(sqlite3.connect(data / "book.sqlite3")) as book:
+            book.execute("DROP VIEW IF EXISTS living")
             for table in SINCE_SCHEMA:
                 book.execute(f"DROP TABLE IF EXISTS {table}")
             book.execute("PRAGMA user_version = 1")

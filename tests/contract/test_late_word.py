@@ -84,7 +84,8 @@ class Edge:
             gifting=SimpleNamespace(balance=self.balance, room=self.room),  # type: ignore[arg-type]
             book=nothing,
             hub=SimpleNamespace(join=self.join, leave=lambda _, room: self.inside.discard(room)),  # type: ignore[arg-type]
-            **dict.fromkeys(("cursors", "wheel", "admission", "tasks", "counters"), nothing),
+            **dict.fromkeys(("oidc", "stream_rooms", "hooks", "cursors"), nothing),
+            **dict.fromkeys(("wheel", "admission", "tasks", "counters"), nothing),
         )
 
     async def balance(self, _: str) -> int:

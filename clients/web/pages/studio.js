@@ -2,7 +2,7 @@
 // reached the server's logs, leaves the address as soon as it is read.
 
 import { Api } from "../sdk/api.js";
-import { BASE, at } from "../ui/base.js";
+import { BASE, HAS_LOGIN, at } from "../ui/base.js";
 import { Brand, Icon } from "../ui/bits.js";
 import { Lamp, OfflineBanner } from "../ui/connection-state.js";
 import { batch, effect, html, render, signal } from "../ui/html.js";
@@ -39,7 +39,12 @@ const series = signal([]);
 /** Who and where, from the fragment or from before a reload. @returns {{who: Person | null, roomId: string | null}} */
 function arrival() {
   const fragment = new URLSearchParams(location.hash.slice(1));
-  const token = fragment.get("token");
+  const [token, problem] = [fragment.get("token"), fragment.get("problem")];
+  if (problem) {
+    history.replaceState(null, "", location.pathname);
+    notice.value = problem;
+    return { who: null, roomId: null };
+  }
   if (!token) return { who: remembered("creator"), roomId: sessionStorage.getItem(ROOM_KEY) };
   history.replaceState(null, "", location.pathname);
   return { who: { token, user: null }, roomId: fragment.get("room") };
@@ -124,6 +129,14 @@ async function closeRoom() {
   if (who && now) await api.closeRoom(now.room.id, who.token);
 }
 
+/** @param {{notice: string | null}} props */
+const SignInCard = ({ notice }) => html`<section class="card join-card">
+  <h1>Your studio</h1>
+  <p class="dim">Go live, and watch gifts and points come in.</p>
+  <a class="button is-primary" data-testid="sign-in" href=${at("/login")}>Sign in</a>
+  ${notice && html`<p class="problem" role="alert">${notice}</p>`}
+</section>`;
+
 function Page() {
   const now = desk.value;
   const name = now?.live.user.value?.name ?? person.value?.user?.name;
@@ -150,13 +163,13 @@ function Page() {
       : person.value
         ? html`<${RoomPicker} rooms=${ownRooms.value} onOpen=${openRoom} onChoose=${(/** @type {RoomInfo} */ room) => sitDown(room.id)} />`
         : html`<main class="picker">
-            <${JoinCard}
+            ${HAS_LOGIN ? html`<${SignInCard} notice=${notice.value} />` : html`<${JoinCard}
               title="Your studio"
               text="Go live, and watch gifts and points come in. Pick a name; there is no account in the demo."
               action="Enter the studio"
               notice=${notice.value}
               onJoin=${async (/** @type {string} */ who) => signIn(await api.demoLogin(who, "creator"), null)}
-            />
+            />`}
           </main>`}
     <${Toasts} />
   </div>`;

@@ -52,6 +52,7 @@ _RANGES = {
     "address_requests_per_s": (0, 10**6),
     "user_requests_per_s": (0, 10**6),
     "frames_per_s": (0, 10**6),
+    "room_sends_per_s": (0, 10**6),
     "checkpoint_interval_s": (0, 10**7),
 }
 

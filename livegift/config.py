@@ -115,6 +115,9 @@ class Config:
     """Sends that one sender may make at once."""
     send_rate_per_s: int = 10
     """Sends a second that one sender may sustain. A known id doesn't count."""
+    room_sends_per_s: int = 0
+    """Sends a second that one room takes from all senders of one edge process, after a burst of as many; 0: no limit.
+    A known id doesn't count."""
     gift_count_max: int = 9_999
     """Largest count of one send."""
     environment: str = "development"

@@ -89,7 +89,7 @@ async def _send(connection: "Connection", command: Send) -> None:
     assert claims is not None
     if context.is_flushing:
         raise Unavailable("this server is about to stop: send the same id again on the next connection")
-    wait_ms = context.admission.retry_after_ms(claims.user, command.gift_event_id)
+    wait_ms = context.admission.retry_after_ms(claims.user, command.gift_event_id, command.room)
     if wait_ms:
         context.counters.add("rate_limited_total")
         connection.send(error(command.id, "rate_limited", retry_after_ms=wait_ms))

@@ -178,7 +178,11 @@ async def serve_until(
                 hub=hub,
                 cursors=cursors,
                 wheel=Wheel(monotonic_ms()),
-                admission=Admission(burst=config.send_burst, rate_per_s=config.send_rate_per_s),
+                admission=Admission(
+                    burst=config.send_burst,
+                    rate_per_s=config.send_rate_per_s,
+                    room_rate_per_s=config.room_sends_per_s,
+                ),
                 tasks=tasks,
                 counters=make_counters(),
             )

@@ -17,6 +17,7 @@ from livegift.identity.oidc import BEGUN_S, PATH, Oidc
 from livegift.identity.own import mint
 
 COOKIE = "livegift-login"
+"""Its name; behind ``__Secure-`` where there is TLS, so that no page without it can set one (RFC 6265bis, 4.1.3)."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,17 +36,15 @@ def _oidc(request: Request) -> tuple[EdgeContext, Oidc]:
 
 async def begin(request: Request) -> Response:
     """Send the browser to the provider."""
-    context, oidc = _oidc(request)
+    _, oidc = _oidc(request)
     try:
         begun = await oidc.begin(now_ms=now_ms())
     except Fault as fault:
         log.warning("login_waits", why=str(fault))
         return _back(request, problem="The sign-in service does not answer. Try again in a moment.")
     answer = RedirectResponse(begun.url, 303, {"Cache-Control": "no-store"})
-    is_tls = (context.config.public_url or "").startswith("https://")
-    answer.set_cookie(
-        *(COOKIE, begun.cookie, BEGUN_S), path=_cookie_path(request), secure=is_tls, httponly=True, samesite="lax"
-    )
+    name, path, is_tls = _cookie(request)
+    answer.set_cookie(name, begun.cookie, BEGUN_S, path=path, secure=is_tls, httponly=True, samesite="lax")
     return answer
 
 
@@ -53,7 +52,7 @@ async def done(request: Request) -> Response:
     """Take who comes back into the studio, with a token of ours behind the ``#``: no log and no server sees that."""
     context, oidc = _oidc(request)
     try:
-        claims = await oidc.finish(request.url.query, request.cookies.get(COOKIE, ""), now_ms=now_ms())
+        claims = await oidc.finish(request.url.query, request.cookies.get(_cookie(request)[0], ""), now_ms=now_ms())
         context.insist(claims)
     except TokenRefused as no:
         log.info("login_refused", why=no.why or no.code)
@@ -72,9 +71,13 @@ def _back(request: Request, **told: str) -> Response:
     answer = RedirectResponse(
         f"{base_of(request.scope)}/studio#{name}={quote(value)}", 303, {"Cache-Control": "no-store"}
     )
-    answer.delete_cookie(COOKIE, path=_cookie_path(request), httponly=True, samesite="lax")
+    name, path, is_tls = _cookie(request)
+    answer.delete_cookie(name, path=path, secure=is_tls, httponly=True, samesite="lax")
     return answer
 
 
-def _cookie_path(request: Request) -> str:
-    return f"{base_of(request.scope)}/login"
+def _cookie(request: Request) -> tuple[str, str, bool]:
+    """Return its name, the path that it is for, and whether it needs TLS."""
+    context: EdgeContext = request.app.state.context
+    is_tls = (context.config.public_url or "").startswith("https://")
+    return "__Secure-" * is_tls + COOKIE, f"{base_of(request.scope)}/login", is_tls

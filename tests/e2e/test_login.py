@@ -75,6 +75,7 @@ class Visitor:
         assert sent.status_code == 303
         cookie = sent.headers["set-cookie"]
         assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
         assert "Path=/gifts/login" in cookie
         return str((await self.http.get(sent.headers["location"])).headers["location"])
 
@@ -137,6 +138,16 @@ async def test_a_provider_that_is_away_is_told_and_comes_back(site: Site, visito
     assert "problem=" in away.headers["location"]
     provider.url = known
     assert (await visitor.finish(await visitor.begin()))[0] == "token"
+
+
+async def test_with_tls_the_cookie_needs_it(serving: Any, tmp_path: Path) -> None:
+    async with Provider().serving() as provider, httpx2.AsyncClient(trust_env=False) as http:
+        words = ("--oidc-issuer", provider.url, "--oidc-client-id", CLIENT, "--public-url", "https://gifts.example")
+        server = serving(tmp_path / "data", *words)
+        url = (await asyncio.to_thread(server.wait_ready))["url"]
+        cookie = (await http.get(f"{url}/login")).headers["set-cookie"]
+    assert cookie.startswith("__Secure-livegift-login=")
+    assert "; Secure" in cookie
 
 
 async def test_a_server_without_a_provider_has_no_login(server: dict[str, Any]) -> None:

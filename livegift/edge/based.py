@@ -24,10 +24,12 @@ class Based:
         if scope["type"] == "http" and self._base:
             path = str(scope["path"])
             if not path.startswith(f"{self._base}/") and path != self._base:
-                await problem_response("unknown_route", TITLES["unknown_route"])(scope, receive, send)
+                answer = problem_response("unknown_route", TITLES["unknown_route"], base=self._base)
+                await answer(scope, receive, send)
                 return
             raw = scope.get("raw_path")
-            inner: MutableMapping[str, Any] = {**scope, BASE: self._base, "path": path[len(self._base) :] or "/"}
+            scope[BASE] = self._base  # for whoever is before us, too, and answers a bug
+            inner: MutableMapping[str, Any] = {**scope, "path": path[len(self._base) :] or "/"}
             inner["raw_path"] = raw and (raw[len(self._base.encode()) :] or b"/")
             scope = inner
         await self._app(scope, receive, send)

@@ -288,10 +288,10 @@ def make_app(context: EdgeContext) -> Starlette:
         routes=[*api.routes(), *login.routes(), *pages.routes()],
         exception_handlers=HANDLERS,
         middleware=[
-            Middleware(Based, base=context.config.base_path),
             Middleware(RequestIds),
             Middleware(SecureASGIMiddleware, secure=security_headers()),
             *_cross_origin(context),
+            Middleware(Based, base=context.config.base_path),
             Middleware(Turnout, limits=context.limits),
             Middleware(CompressMiddleware, minimum_size=512),
         ],

@@ -26,7 +26,9 @@ async def test_all_of_it_is_below_the_path_and_nothing_is_elsewhere(
     room = await open_room(url, token)
     async with httpx2.AsyncClient(trust_env=False) as http:
         for path in ("/", "/v1/rooms", "/live/giftsx/v1/rooms", "/assets/icon.svg", "/live"):
-            assert (await http.get(root + path)).status_code == 404, path
+            outside = await http.get(root + path)
+            assert (outside.status_code, outside.json()["type"]) == (404, "/live/gifts/docs/protocol#unknown_route")
+            assert {"x-request-id", "content-security-policy"} <= set(outside.headers)
         assert (await http.get(f"{url}/v1/rooms")).status_code == 200
         missing = (await http.get(f"{url}/v1/rooms/none")).json()
         assert missing["type"] == "/live/gifts/docs/protocol#unknown_room"

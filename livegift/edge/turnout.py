@@ -8,6 +8,9 @@ from livegift.edge.limits import Limits
 from livegift.edge.problems import base_of, problem_response
 from livegift.wire.codes import TEMPORARY
 
+LIMITED = ("/v1/", "/login")
+"""Paths that cost more than a file: a login asks its provider for each who comes back."""
+
 
 class Turnout:
     """ASGI middleware."""
@@ -18,7 +21,7 @@ class Turnout:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429 with a problem document."""
-        wait_ms = self._wait_ms(scope) if scope["type"] == "http" and scope["path"].startswith("/v1/") else 0
+        wait_ms = self._wait_ms(scope) if scope["type"] == "http" and scope["path"].startswith(LIMITED) else 0
         if not wait_ms:
             await self._app(scope, receive, send)
             return

@@ -140,12 +140,13 @@ async def test_a_provider_that_is_away_is_told_and_comes_back(site: Site, visito
     assert (await visitor.finish(await visitor.begin()))[0] == "token"
 
 
-async def test_with_tls_the_cookie_needs_it(serving: Any, tmp_path: Path) -> None:
+async def test_with_tls_the_cookie_needs_it_and_logins_are_limited(serving: Any, tmp_path: Path) -> None:
     async with Provider().serving() as provider, httpx2.AsyncClient(trust_env=False) as http:
         words = ("--oidc-issuer", provider.url, "--oidc-client-id", CLIENT, "--public-url", "https://gifts.example")
-        server = serving(tmp_path / "data", *words)
+        server = serving(tmp_path / "data", *words, "--address-requests-per-s", "1")
         url = (await asyncio.to_thread(server.wait_ready))["url"]
         cookie = (await http.get(f"{url}/login")).headers["set-cookie"]
+        assert 429 in [(await http.get(f"{url}/login/done")).status_code for _ in range(30)]
     assert cookie.startswith("__Secure-livegift-login=")
     assert "; Secure" in cookie
 

@@ -19,7 +19,9 @@ from pathlib import Path
 
 from livegift.config import Config
 from livegift.errors import CannotRun, Unavailable
+from livegift.hooks.settings import open_hooks
 from livegift.identity.identity import open_identity
+from livegift.identity.oidc import Oidc
 from livegift.ledger.data_lock import is_served
 from livegift.ledger.embedded import find_binary
 from livegift.ledger.engine_check import check_engine, plain_url
@@ -130,6 +132,7 @@ async def check(config: Config) -> list[Finding]:
     findings = [Finding("setting", fault, "correct it") for fault in wrong] or [Finding("settings", "make sense")]
     findings += [_python(), _sqlite(), _open_files(), _pages(), _data(config), _secret(config)]
     findings.append(await _identity(config))
+    findings += _named(config)
     findings.append(await _engine(config))
     if not wrong:
         findings.append(await _book(config))
@@ -189,6 +192,21 @@ async def _identity(config: Config) -> Finding:
     except CannotRun as error:
         return Finding("identity", str(error), "correct the settings, or see that the keys can be read")
     return Finding("identity", config.identity)
+
+
+def _named(config: Config) -> Iterator[Finding]:
+    """Yield what the settings name besides: hooks of media servers, an OpenID provider."""
+    if config.hooks is not None:
+        try:
+            yield Finding("hooks", ", ".join(open_hooks(config.hooks)) or "none in the file")
+        except CannotRun as error:
+            yield Finding("hooks", str(error), "correct the file; docs/hooks.md shows one")
+    if config.oidc_issuer is not None:
+        try:
+            Oidc.opened(config, bytes(32))
+            yield Finding("sign-in", f"by {config.oidc_issuer}")
+        except CannotRun as error:
+            yield Finding("sign-in", str(error), "correct the settings; docs/identity.md shows them")
 
 
 async def _engine(config: Config) -> Finding:

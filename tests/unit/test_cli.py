@@ -203,6 +203,25 @@ def test_check_names_wrong_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert "mend setting: workers is 0" in capsys.readouterr().out
 
 
+def test_check_looks_at_what_the_settings_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["check", "--port", "0", "--admin-port", "0", "--hooks", "hooks.toml", "--oidc-issuer", "https://a.example"]
+    (here / "hooks.toml").write_text("[studio]\nkind = 'mux'\nsecret_file = 'secret'\n")
+    assert cli.main(words) == 1
+    said = capsys.readouterr().out
+    assert "mend hooks: studio.secret_file names" in said
+    assert "mend sign-in: oidc_issuer is set" in said
+    (here / "secret").write_text("a secret of the test")
+    words += ["--oidc-client-id", "c", "--public-url", "https://b.example"]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().out
+    assert "ok   hooks: studio" in said
+    assert "ok   sign-in: by https://a.example" in said
+    assert cli.main(["check", "--base-path", "gifts/"]) == 1
+    assert "must begin with a slash" in capsys.readouterr().out
+    assert cli.main([*words, "--base-path", "/gifts"]) == 1
+    assert "public_url must end with base_path" in capsys.readouterr().out
+
+
 def test_the_defaults_have_no_fault() -> None:
     assert list(faults(Config())) == []
     assert list(faults(cli.serving.DemoConfig())) == []

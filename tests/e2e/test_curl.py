@@ -13,8 +13,10 @@ PAGE = (Path(__file__).parents[2] / "docs/server-api.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def test_a_whole_evening_with_curl_alone(server: dict[str, Any], tmp_path: Path) -> None:
+def test_a_whole_evening_with_curl_alone(serving: Any, tmp_path: Path) -> None:
     assert len(BLOCKS) == 6
+    own = serving(tmp_path / "data", "--demo")  # of its own: the page reads events from the oldest on
+    url = own.wait_ready()["url"]
     livegift = tmp_path / "livegift"
     livegift.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m livegift.cli "$@"\n')
     livegift.chmod(0o755)
@@ -24,8 +26,8 @@ def test_a_whole_evening_with_curl_alone(server: dict[str, Any], tmp_path: Path)
             **os.environ,
             "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(sys.path),
-            "URL": server["url"],
-            "DATA": str(server["data"]),
+            "URL": url,
+            "DATA": str(own.data),
             "NO_PROXY": "127.0.0.1",
         },
         capture_output=True,
@@ -33,7 +35,7 @@ def test_a_whole_evening_with_curl_alone(server: dict[str, Any], tmp_path: Path)
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert audit_of(server["data"])["findings"] == []
+    assert audit_of(own.data)["findings"] == []
 
 
 def test_every_route_of_the_page_is_one() -> None:

@@ -59,8 +59,12 @@ async def test_names_and_words_are_gone_from_every_table_and_all_sums_stand(worl
         assert NAME not in after
         assert WORDS not in after
         assert ann.id in after
+        kept = world.config.data / "journal-given-up-1.jsonl"
+        kept.write_text(NAME)
         again = await erase(world.config, ann.id, by="cli", reason="r")
         assert again.erased.messages == 0
+        assert (len(report.notes), len(again.notes)) == (0, 1)
+        assert kept.name in again.notes[0]
         assert await world.edge.gifting.balance(ann.id) == 97
     audited = await audit(world.config, SECRET, live=False)
     assert (audited["findings"], audited["drift"]) == ([], 0)

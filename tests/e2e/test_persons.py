@@ -69,15 +69,15 @@ async def test_nothing_is_left_of_an_erased_person_but_ids_and_amounts(
         grant = {"coins": 5, "reason": texts["Grant"]}
         asked = await http.post(f"/v1/users/{sender}/coins", json=grant, headers=by_key | {"Idempotency-Key": sender})
         assert asked.status_code == 200
-        why = {"reason": texts["Reason"], "seconds": 1}
-        assert (await http.put(f"/v1/rooms/{room_id}/mutes/{sender}", json=why, headers=by_creator)).status_code == 200
-        await asyncio.sleep(1.1)
         other = await open_room(url, creator_token)
         watcher_token, _ = await login(url, "Watcher")
         async with wire(url, token) as client, wire(url, watcher_token) as watcher:
             for room in (room_id, other):
                 assert (await client.gift(room, message=texts["Hello"]))["type"] == "accepted"
                 await client.push("settled")
+            why = {"reason": texts["Reason"]}
+            muted = await http.put(f"/v1/rooms/{room_id}/mutes/{sender}", json=why, headers=by_creator)
+            assert muted.status_code == 200
             assert (await watcher.ask("subscribe", room=room_id))["type"] == "subscribed"
             told = [json.loads(line) for line in (await cli("users", "export", sender, *data)).stdout.splitlines()]
             assert {one["record"] for one in told} >= {"person", "wallet", "gift_sent", "movement", "action_on_them"}
